@@ -1,0 +1,49 @@
+/** Is the file at this path the one that runs? With a short memory, because the answer is wanted for every held flow. */
+import type { NativeBinding, NativeExecutable } from '../../native/binding.ts';
+
+const REMEMBERED_NS = 1_000_000_000n;
+const REMEMBERED_LIMIT = 4096;
+
+interface Checked {
+  readonly matches: boolean;
+  readonly atNs: bigint;
+}
+
+/**
+ * The same file. Some file systems do not tell an inode's generation (0): device, inode and change time decide alone then,
+ * and an inode that is used again has a later change time.
+ */
+export function sameFile(a: NativeExecutable, b: NativeExecutable): boolean {
+  return a.device === b.device && a.inode === b.inode && a.ctimeSec === b.ctimeSec
+    && (a.generation === b.generation || a.generation === 0 || b.generation === 0);
+}
+
+/** `matches` looks at the file system for every new pair of executable and path, and again after a second. */
+export class FileCheck {
+  readonly #native: Pick<NativeBinding, 'bootNs' | 'fileIdentity'>;
+  readonly #checked = new Map<string, Checked>();
+
+  constructor(native: Pick<NativeBinding, 'bootNs' | 'fileIdentity'>) {
+    this.#native = native;
+  }
+
+  /** Is the regular file at `path`, in the helper's mount namespace, this very executable? */
+  matches(executable: NativeExecutable, path: string): boolean {
+    if (!path.startsWith('/') || path.includes('\0')) return false;
+    const key = [executable.device, executable.inode, executable.generation, executable.ctimeSec, path].map(String).join('\0');
+    const nowNs = this.#native.bootNs();
+    const known = this.#checked.get(key);
+    if (known !== undefined && nowNs - known.atNs < REMEMBERED_NS) return known.matches;
+    const there = this.#native.fileIdentity(path);
+    const matches = there !== null && sameFile(there, executable);
+    this.#remember(key, { matches, atNs: nowNs });
+    return matches;
+  }
+
+  #remember(key: string, checked: Checked): void {
+    this.#checked.delete(key);
+    const oldest = this.#checked.keys().next();
+    if (this.#checked.size >= REMEMBERED_LIMIT && oldest.done !== true) this.#checked.delete(oldest.value);
+    this.#checked.set(key, checked);
+  }
+}

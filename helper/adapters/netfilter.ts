@@ -1,0 +1,174 @@
+/** The netfilter rules of the helper: port `Ruleset` on iptables-nft or iptables-legacy. */
+import { readFile } from 'node:fs/promises';
+import { BastionError } from '../contract/errors.ts';
+import type { Logger, Ruleset, RulesetCheck, RulesetSpec } from '../ports.ts';
+import { BUILT_IN, checkSpec, mappedUidRanges, rulesOf } from './netfilter/rules.ts';
+import type { Family, TableRules } from './netfilter/rules.ts';
+import { parseSaved } from './netfilter/saved.ts';
+import type { SavedTables } from './netfilter/saved.ts';
+import { BACKENDS, findTools, listRules, restoreRules } from './netfilter/tool.ts';
+import type { Backend, Tools } from './netfilter/tool.ts';
+import { faults, transaction } from './netfilter/transaction.ts';
+import type { Applied } from './netfilter/transaction.ts';
+
+const FAMILIES: readonly Family[] = [4, 6];
+
+/** Another tool may change a table between our listing and our restore; each attempt starts from a fresh listing. */
+const ATTEMPTS = 4;
+
+/** Calls that may wait for the one that runs; the helper itself never has more than two. */
+const WAITING_LIMIT = 8;
+
+/** A sentence about rules stays readable in a status page. */
+const DETAIL_LIMIT = 2000;
+
+function familyName(family: Family): string {
+  return family === 4 ? 'IPv4' : 'IPv6';
+}
+
+/** What the tool said, where it was a tool. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof BastionError && error.cause !== undefined ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function requireTools(backend: Backend, family: Family): Tools {
+  const tools = findTools(backend, family);
+  if (tools === null) {
+    throw new BastionError('NotSupported', `The tools of ${backend} for ${familyName(family)} are not installed (package iptables).`);
+  }
+  return tools;
+}
+
+async function uidRanges(): Promise<string[]> {
+  const ranges = mappedUidRanges(await readFile('/proc/self/uid_map', 'utf8'));
+  if (ranges.length === 0) throw new BastionError('NotSupported', 'The user namespace maps no user.');
+  return ranges;
+}
+
+class IptablesRuleset implements Ruleset {
+  readonly backend: Backend;
+  readonly builtIn = BUILT_IN;
+  readonly #logger: Logger;
+  readonly #applied = new Map<Family, Applied>();
+  #running: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(backend: Backend, logger: Logger) {
+    this.backend = backend;
+    this.#logger = logger;
+  }
+
+  apply(spec: RulesetSpec): Promise<void> {
+    return this.#inTurn(async () => {
+      checkSpec(spec);
+      const ranges = await uidRanges();
+      for (const family of FAMILIES) {
+        const wanted = rulesOf(family, spec, ranges);
+        const saved = await this.#settle(requireTools(this.backend, family), family, wanted);
+        this.#applied.set(family, { wanted, saved });
+      }
+      await this.#cleanOtherBackend();
+    });
+  }
+
+  check(): Promise<RulesetCheck> {
+    return this.#inTurn(async () => {
+      const found: string[] = [];
+      for (const family of FAMILIES) {
+        const applied = this.#applied.get(family);
+        if (applied === undefined) {
+          found.push(`${familyName(family)}: no rules were applied`);
+          continue;
+        }
+        const now = parseSaved(await listRules(requireTools(this.backend, family)));
+        found.push(...faults(applied.wanted, now, applied.saved).map((fault) => `${familyName(family)} ${fault}`));
+      }
+      const detail = found.length === 0 ? `one set of rules in ${this.backend}` : found.join('; ').slice(0, DETAIL_LIMIT);
+      return { intact: found.length === 0, detail };
+    });
+  }
+
+  remove(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#applied.clear();
+      const failures: unknown[] = [];
+      for (const family of FAMILIES) {
+        try {
+          await this.#settle(requireTools(this.backend, family), family, []);
+        } catch (error: unknown) {
+          failures.push(error);
+        }
+      }
+      await this.#cleanOtherBackend();
+      if (failures.length > 0) {
+        throw new BastionError('Failed', 'The firewall rules could not be removed.', { cause: failures[0] });
+      }
+    });
+  }
+
+  /** Makes it so and verifies it; the listing that was verified. */
+  async #settle(tools: Tools, family: Family, wanted: readonly TableRules[]): Promise<SavedTables> {
+    let last: unknown = null;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const text = transaction(parseSaved(await listRules(tools)), wanted);
+      try {
+        if (text !== '') await restoreRules(tools, text);
+      } catch (error: unknown) {
+        last = error;
+        continue;
+      }
+      const saved = parseSaved(await listRules(tools));
+      const wrong = faults(wanted, saved, null);
+      if (wrong.length === 0) return saved;
+      last = new Error(wrong.join('; ').slice(0, DETAIL_LIMIT));
+    }
+    throw new BastionError('Failed', `The ${familyName(family)} rules could not be put in place: ${reasonOf(last)}`, { cause: last });
+  }
+
+  /** The other backend's rules are in force too; a table that cannot be listed there holds nothing of ours. */
+  async #cleanOtherBackend(): Promise<void> {
+    for (const backend of BACKENDS) {
+      if (backend === this.backend) continue;
+      for (const family of FAMILIES) {
+        const tools = findTools(backend, family);
+        if (tools === null) continue;
+        try {
+          const text = transaction(parseSaved(await listRules(tools)), []);
+          if (text === '') continue;
+          await this.#settle(tools, family, []);
+          this.#logger.log('info', 'removed earlier rules of the other backend', { backend, family });
+        } catch (error: unknown) {
+          const why = reasonOf(error);
+          this.#logger.log('warning', 'could not look for earlier rules of the other backend', { backend, family, why });
+        }
+      }
+    }
+  }
+
+  /** One at a time: two transactions built from the same listing would undo each other. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= WAITING_LIMIT) throw new BastionError('Busy');
+    this.#waiting += 1;
+    const turn = this.#running.then(work);
+    this.#running = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+}
+
+/**
+ * `backend`: iptables-nft if its tools are there, else iptables-legacy. Nothing is changed before `apply`.
+ * Throws BastionError NotSupported when the tools are missing.
+ */
+export function createRuleset(options: { readonly backend?: Backend; readonly logger: Logger }): Ruleset {
+  const usable = (backend: Backend): boolean => FAMILIES.every((family) => findTools(backend, family) !== null);
+  const backend = options.backend ?? BACKENDS.find(usable);
+  if (backend === undefined || !usable(backend)) {
+    throw new BastionError('NotSupported', 'Neither iptables-nft nor iptables-legacy is installed (package iptables).');
+  }
+  return new IptablesRuleset(backend, options.logger);
+}

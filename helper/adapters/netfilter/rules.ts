@@ -1,0 +1,164 @@
+/** The rules themselves, as text for `iptables-restore`. helper/DESIGN.md, "Netfilter", has the reason for each. */
+import { BastionError } from '../../contract/errors.ts';
+import type { BuiltInRule, RulesetSpec } from '../../ports.ts';
+
+export type Family = 4 | 6;
+
+/** A chain of ours: the base chain whose first rule jumps to it, and its rules in order. */
+export interface Chain {
+  readonly name: string;
+  readonly base: string;
+  /** What follows the chain's name in the jump. */
+  readonly jump: string;
+  readonly rules: readonly string[];
+}
+
+export interface TableRules {
+  readonly table: 'mangle' | 'filter';
+  readonly chains: readonly Chain[];
+}
+
+/** What the ruleset lets pass without asking anybody. The ids are the comments of the rules. */
+export const BUILT_IN = [
+  { id: 'loopback', name: 'Programs of this machine among themselves (loopback)' },
+  { id: 'open-tcp', name: 'Packets of TCP connections that were decided when they opened' },
+  { id: 'dhcp-client', name: 'Getting an IPv4 address (DHCP)' },
+  { id: 'dhcpv6-client', name: 'Getting an IPv6 address (DHCPv6)' },
+  { id: 'neighbour-discovery', name: 'Finding IPv6 routers and neighbours on the link (NDP)' },
+  { id: 'kernel-icmp', name: 'ICMP that the kernel itself sends: answers, errors, IPv6 neighbours and multicast (MLD)' },
+  { id: 'kernel-igmp', name: 'IPv4 multicast membership that the kernel itself reports (IGMP)' },
+] as const satisfies readonly BuiltInRule[];
+
+type BuiltInId = (typeof BUILT_IN)[number]['id'];
+
+/**
+ * Where a DHCP server may be for the built-in exception: the link, and addresses that no provider routes. One with a public
+ * address is reached through the rule of the DHCP client's program. Source: RFC 1918, RFC 3927, RFC 6598.
+ */
+const DHCP_SERVERS = ['255.255.255.255', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'];
+
+/** Router solicitation and advertisement, neighbour solicitation and advertisement. Source: RFC 4861 section 4. */
+const NDP_TYPES = [133, 134, 135, 136];
+
+/** Kernel limit of the path that xt_bpf takes. Source: include/uapi/linux/netfilter/xt_bpf.h XT_BPF_PATH_MAX. */
+const XT_BPF_PATH_MAX_BYTES = 512;
+
+function returns(id: BuiltInId, match: string): string {
+  return `${match} -m comment --comment "bastion: ${id}" -j RETURN`;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+/**
+ * Matches a packet that no process's socket sent: xt_owner's inverted uid range is true only where there is no open file.
+ * `uidRanges` are the inclusive ranges that the user namespace maps. Source: net/netfilter/xt_owner.c owner_mt.
+ */
+function withoutProcess(uidRanges: readonly string[]): string {
+  return uidRanges.map((range) => `-m owner ! --uid-owner ${range}`).join(' ');
+}
+
+function loopback(family: Family): string[] {
+  return [
+    returns('loopback', `-o lo -s ${family === 4 ? '127.0.0.0/8' : '::1'}`),
+    returns('loopback', '-o lo -m addrtype --src-type LOCAL'),
+  ];
+}
+
+function exceptions(family: Family, uidRanges: readonly string[]): string[] {
+  const kernel = withoutProcess(uidRanges);
+  if (family === 4) {
+    return [
+      ...DHCP_SERVERS.map((server) => returns('dhcp-client', `-d ${server} -p udp -m udp --sport 68 --dport 67`)),
+      returns('kernel-icmp', `-p icmp ${kernel}`),
+      returns('kernel-igmp', `-p igmp ${kernel}`),
+    ];
+  }
+  return [
+    ...['fe80::/10', 'ff02::1:2'].map((to) => returns('dhcpv6-client', `-d ${to} -p udp -m udp --sport 546 --dport 547`)),
+    ...NDP_TYPES.map((type) =>
+      returns('neighbour-discovery', `-d ff02::/16 -p icmpv6 -m icmp6 --icmpv6-type ${String(type)} -m hl --hl-eq 255`)),
+    returns('kernel-icmp', `-p icmpv6 ${kernel}`),
+  ];
+}
+
+function hold(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
+  const mark = hex(spec.refuseMark);
+  const decided =
+    spec.xtPrograms === null
+      ? ['! -p tcp -m conntrack --ctstate ESTABLISHED -j RETURN']
+      : [
+          `-m bpf --object-pinned ${spec.xtPrograms.refuse} -j MARK --set-xmark ${mark}/${mark}`,
+          `-m mark --mark ${mark}/${mark} -j ACCEPT`,
+          `-m bpf --object-pinned ${spec.xtPrograms.allow} -j RETURN`,
+        ];
+  return [
+    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
+    ...loopback(family),
+    returns('open-tcp', '-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN'),
+    ...decided,
+    ...exceptions(family, uidRanges),
+    `-j NFQUEUE --queue-num ${String(spec.queueNumber)}${spec.bypass ? ' --queue-bypass' : ''}`,
+  ];
+}
+
+function refuse(family: Family): string[] {
+  return [
+    '-p tcp -j REJECT --reject-with tcp-reset',
+    `-j REJECT --reject-with ${family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited'}`,
+    '-j DROP',
+  ];
+}
+
+/**
+ * The whole set of one family. mangle comes first: when a table fails, what is there holds or drops, and never opens.
+ * `uidRanges`: see `mappedUidRanges`.
+ */
+export function rulesOf(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): readonly TableRules[] {
+  const marked = `-m mark --mark ${hex(spec.refuseMark)}/${hex(spec.refuseMark)}`;
+  return [
+    {
+      table: 'mangle',
+      chains: [
+        { name: 'BASTION_HOLD', base: 'OUTPUT', jump: '-j BASTION_HOLD', rules: hold(family, spec, uidRanges) },
+        { name: 'BASTION_BELT', base: 'POSTROUTING', jump: '-j BASTION_BELT', rules: [`${marked} -j DROP`] },
+      ],
+    },
+    {
+      table: 'filter',
+      chains: [{ name: 'BASTION_REFUSE', base: 'OUTPUT', jump: `${marked} -j BASTION_REFUSE`, rules: refuse(family) }],
+    },
+  ];
+}
+
+/** Throws BastionError InvalidArgument for a number out of range, a mark of more than one bit, or a path with odd letters. */
+export function checkSpec(spec: RulesetSpec): void {
+  const { queueNumber, refuseMark, xtPrograms } = spec;
+  if (!Number.isInteger(queueNumber) || queueNumber < 0 || queueNumber > 0xffff) {
+    throw new BastionError('InvalidArgument', 'The queue number must be from 0 to 65535.');
+  }
+  if (!Number.isInteger(refuseMark) || refuseMark < 1 || refuseMark > 0x8000_0000 || !Number.isInteger(Math.log2(refuseMark))) {
+    throw new BastionError('InvalidArgument', 'The refusal mark must be one bit of 32.');
+  }
+  for (const path of xtPrograms === null ? [] : [xtPrograms.allow, xtPrograms.refuse]) {
+    if (!/^\/[A-Za-z0-9_./-]+$/u.test(path) || path.length >= XT_BPF_PATH_MAX_BYTES) {
+      throw new BastionError('InvalidArgument', 'The path of a pinned program is not usable in a rule.');
+    }
+  }
+}
+
+/**
+ * Inclusive uid ranges of /proc/self/uid_map, as xt_owner takes them: the first namespace gives `0-4294967294`.
+ * Lines that are not three numbers are left out. Source: user_namespaces(7).
+ */
+export function mappedUidRanges(uidMap: string): string[] {
+  const ranges: string[] = [];
+  for (const line of uidMap.split('\n')) {
+    const match = /^\s*(\d{1,10})\s+\d{1,10}\s+(\d{1,10})\s*$/u.exec(line);
+    if (match === null) continue;
+    const first = Number(match[1]);
+    ranges.push(`${String(first)}-${String(first + Number(match[2]) - 1)}`);
+  }
+  return ranges;
+}

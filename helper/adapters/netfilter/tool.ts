@@ -1,0 +1,105 @@
+/** Runs the iptables tools: absolute paths, an environment of our own, bounded time and output. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { BastionError } from '../../contract/errors.ts';
+import type { Family } from './rules.ts';
+
+export type Backend = 'iptables-nft' | 'iptables-legacy';
+export const BACKENDS: readonly Backend[] = ['iptables-nft', 'iptables-legacy'];
+
+/** One family's tools of one backend, as absolute paths. */
+export interface Tools {
+  readonly save: string;
+  readonly restore: string;
+}
+
+const FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+
+/** A host full of containers has tens of thousands of rules; this is ten times that. */
+const LISTING_LIMIT_BYTES = 64 * 1024 * 1024;
+const TOOL_TIMEOUT_MS = 20_000;
+/** Shorter than the tool's own time limit, so that the tool can still say who holds the lock. */
+const LOCK_WAIT_S = 10;
+const STDERR_LIMIT = 1000;
+
+function find(name: string): string | null {
+  for (const folder of FOLDERS) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      continue;
+    }
+  }
+  return null;
+}
+
+/** The tools of a backend for one family, null if either is not installed. */
+export function findTools(backend: Backend, family: Family): Tools | null {
+  const variant = backend === 'iptables-nft' ? 'nft' : 'legacy';
+  const program = family === 4 ? 'iptables' : 'ip6tables';
+  const save = find(`${program}-${variant}-save`);
+  const restore = find(`${program}-${variant}-restore`);
+  return save === null || restore === null ? null : { save, restore };
+}
+
+function run(path: string, args: readonly string[], input: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      env: { LC_ALL: 'C' },
+      cwd: '/',
+      timeout: TOOL_TIMEOUT_MS,
+      killSignal: 'SIGKILL' as const,
+      maxBuffer: LISTING_LIMIT_BYTES,
+    };
+    const child = execFile(path, args, options, (error, stdout, stderr) => {
+      if (error === null) {
+        resolve(stdout);
+        return;
+      }
+      const said = stderr.trim().slice(0, STDERR_LIMIT) || error.message.slice(0, STDERR_LIMIT);
+      reject(new BastionError('Failed', `${path} failed.`, { cause: new Error(said) }));
+    });
+    // A tool that refuses its arguments ends before it has read its input; the callback above tells that story.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}
+
+/**
+ * In a user namespace the legacy tool may not read the names of the tables (/proc/net/ip_tables_names belongs to the first
+ * namespace's root), but each table by its name.
+ */
+async function listByTable(tools: Tools, error: unknown): Promise<string> {
+  const why = error instanceof BastionError && error.cause instanceof Error ? error.cause.message : '';
+  if (!why.includes('tables_names')) throw error;
+  let listing = '';
+  for (const table of ['mangle', 'filter']) listing += await run(tools.save, ['-t', table], '');
+  return listing;
+}
+
+/**
+ * The listing of all tables that exist. Throws BastionError Failed with the tool's words as cause; NotSupported where a
+ * table has native nft rules in it, which iptables-nft neither shows nor changes.
+ */
+export async function listRules(tools: Tools): Promise<string> {
+  const listing = await run(tools.save, [], '').catch((error: unknown) => listByTable(tools, error));
+  const foreign = /^# Table `(mangle|filter)' is incompatible/mu.exec(listing);
+  if (foreign !== null) {
+    throw new BastionError(
+      'NotSupported',
+      `The table ${foreign[1] ?? ''} was made with nft; iptables-nft cannot use it. Give those rules another table name.`,
+    );
+  }
+  return listing;
+}
+
+/**
+ * One `iptables-restore --noflush`: each `*table ... COMMIT` of the text is atomic, in both backends (legacy replaces the
+ * table by one setsockopt, nft sends one netlink batch at COMMIT). Throws BastionError Failed.
+ */
+export async function restoreRules(tools: Tools, text: string): Promise<void> {
+  await run(tools.restore, ['--noflush', '-w', String(LOCK_WAIT_S)], text);
+}

@@ -1,0 +1,57 @@
+/** polkit as the authority. Whatever is not a clear yes is no: no polkit, no answer, an answer that cannot be read. */
+import type { BusConnection } from '../contract/transport.ts';
+import { Variant } from '../contract/transport.ts';
+import type { Authority, Logger } from '../ports.ts';
+
+const POLKIT = {
+  destination: 'org.freedesktop.PolicyKit1',
+  path: '/org/freedesktop/PolicyKit1/Authority',
+  interface: 'org.freedesktop.PolicyKit1.Authority',
+} as const;
+const ALLOW_USER_INTERACTION = 1;
+const CHECK_TIMEOUT_MS = 10_000;
+/** A person may have to find a password. */
+const DIALOG_TIMEOUT_MS = 300_000;
+
+function isYes(result: unknown): boolean {
+  return Array.isArray(result) && result[0] === true;
+}
+
+/**
+ * Asks over `bus`, which should serve nothing else that waits: dbus-daemon lets a connection wait for 128 replies. The subject
+ * is the connection, not the process, because a process number can be given to another one meanwhile.
+ */
+export function polkitAuthority(bus: BusConnection, logger: Logger): Authority {
+  let counter = 0;
+  async function cancel(cancellation: string): Promise<void> {
+    await bus.call({ ...POLKIT, member: 'CancelCheckAuthorization', signature: 's', body: [cancellation] });
+  }
+  return {
+    async isAuthorized(subject, action, details, interactive) {
+      counter += 1;
+      const cancellation = `bastion-${String(process.pid)}-${String(counter)}`;
+      try {
+        const [result] = await bus.call({
+          ...POLKIT,
+          member: 'CheckAuthorization',
+          signature: '(sa{sv})sa{ss}us',
+          body: [
+            ['system-bus-name', { name: new Variant('s', subject) }],
+            action,
+            { ...details },
+            interactive ? ALLOW_USER_INTERACTION : 0,
+            cancellation,
+          ],
+          timeoutMs: interactive ? DIALOG_TIMEOUT_MS : CHECK_TIMEOUT_MS,
+        });
+        return isYes(result);
+      } catch (error: unknown) {
+        const why = error instanceof Error ? error.message : String(error);
+        logger.log('warning', 'polkit did not answer, so the answer is no', { action, why });
+        // A dialog that nobody waits for any more must not stay on the screen.
+        if (interactive && !bus.closed) cancel(cancellation).catch(() => undefined);
+        return false;
+      }
+    },
+  };
+}

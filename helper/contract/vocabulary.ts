@@ -1,0 +1,168 @@
+/**
+ * The words of the project as types: one word for one idea, the glossary of DESIGN.md. Shared by the pure folders, the
+ * ports and the wire. No behaviour lives here.
+ */
+
+/** Monotonic time since boot, suspend included (CLOCK_BOOTTIME), in nanoseconds. */
+export type BootNs = bigint;
+
+/** One transport conversation's addresses. Source: the packet's own headers, extension headers of IPv6 skipped. */
+export interface Tuple {
+  readonly family: 4 | 6;
+  /** IANA protocol number, 0 to 255. */
+  readonly protocol: number;
+  /** Canonical text form (RFC 5952 for IPv6); a mapped IPv4 address never appears, it is family 4. */
+  readonly sourceAddress: string;
+  /** 0 for protocols without ports; the identifier for an ICMP echo. */
+  readonly sourcePort: number;
+  readonly destinationAddress: string;
+  /** 0 for protocols without ports; the type (0 to 255) for ICMP and ICMPv6. */
+  readonly destinationPort: number;
+}
+
+/** The inode of an executable as the kernel recorded it. `device` is `major << 20 | minor`. */
+export interface ExecutableId {
+  readonly device: number;
+  readonly inode: bigint;
+  readonly generation: number;
+  /** Whole seconds since 1970. */
+  readonly ctimeSec: number;
+}
+
+/** The process record of a socket. */
+export interface Owner {
+  /** Socket cookie, 0n where the fallback found the owner. */
+  readonly cookie: bigint;
+  readonly pid: number;
+  /** Start of the thread group, since boot: with `pid` it names one process for ever. */
+  readonly startNs: BootNs;
+  readonly uid: number;
+  readonly gid: number;
+  readonly executable: ExecutableId;
+  /** Inode number of the mount namespace. */
+  readonly mountNamespace: number;
+  /** Cookie of the network namespace, 0n if unknown. */
+  readonly networkNamespace: bigint;
+  readonly cgroup: bigint;
+  /** A label that the process chose for itself: shown, never matched. */
+  readonly command: string;
+}
+
+/** Where the knowledge about an owner comes from. */
+export type Evidence = 'kernel' | 'sock_diag' | 'none';
+
+/**
+ * certain: recorded by the kernel and the path verified against the file that is there now. likely: found through /proc,
+ * two reads agreed. unknown: no owner, or the path could not be verified; matches no allow rule that names a program.
+ */
+export type Confidence = 'certain' | 'likely' | 'unknown';
+
+/** What a rule names. */
+export interface Identity {
+  /** Absolute path in the helper's mount namespace, or null when none is known. */
+  readonly path: string | null;
+}
+
+/** One ancestor of a process, the nearest first. */
+export interface Ancestor {
+  readonly pid: number;
+  readonly path: string | null;
+  readonly command: string;
+}
+
+export interface Attribution {
+  readonly owner: Owner | null;
+  readonly identity: Identity;
+  /**
+   * The path that was recorded but could not be verified; null when `identity.path` is there or nothing was recorded. Shown,
+   * and matched by deny and drop rules only, where a wrong claim can but refuse more.
+   */
+  readonly claimedPath: string | null;
+  readonly evidence: Evidence;
+  readonly confidence: Confidence;
+  /** At most 8; empty when the parents have gone or were not asked for. */
+  readonly ancestors: readonly Ancestor[];
+}
+
+/** allow | deny: refused at once with RST or ICMP | drop: silent | ask */
+export const RULE_ACTIONS = ['allow', 'deny', 'drop', 'ask'] as const;
+export type RuleAction = (typeof RULE_ACTIONS)[number];
+
+/** What the kernel is told of one packet. */
+export type Verdict = 'accept' | 'refuse' | 'drop';
+
+export const MODES = ['enforcing', 'learning'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** The first that applies, in this order. */
+export const STATES = ['off', 'paused', 'safeguard', 'degraded', 'protecting'] as const;
+export type State = (typeof STATES)[number];
+
+/** Who made a rule. The order is the order of the tiers for deny; see policy/order.ts for the whole. */
+export const TIERS = ['administrator', 'user', 'vendor', 'built-in'] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** How long an answer or a rule holds. `until` is wall time in milliseconds since 1970. */
+export type Lifetime = 'once' | 'process' | 'session' | 'boot' | 'always' | { readonly until: number };
+
+/** How wide an answer reaches. */
+export const SCOPES = ['host', 'domain', 'port', 'any'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Days from Monday = 0; minutes since local midnight; `from` > `to` runs over midnight. */
+export interface Schedule {
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly toMinute: number;
+}
+
+/** What a rule matches. An absent key matches anything. */
+export interface RuleMatch {
+  readonly path?: string;
+  readonly uid?: number;
+  /** Address or CIDR prefix, canonical text. */
+  readonly address?: string;
+  readonly ports?: readonly PortRange[];
+  /** IANA protocol number; ICMP stands for 1 and 58 alike. */
+  readonly protocols?: readonly number[];
+  readonly schedule?: Schedule;
+  /** Lifetimes `process` and `session` bind a rule to one process or login session. */
+  readonly process?: { readonly pid: number; readonly startNs: BootNs };
+  readonly session?: string;
+}
+
+export interface Rule {
+  /** `[a-z0-9][a-z0-9._-]{0,63}`, unique over all files. */
+  readonly id: string;
+  /** Shown name; the id where none was given. */
+  readonly name: string;
+  readonly action: RuleAction;
+  readonly enabled: boolean;
+  readonly match: RuleMatch;
+  readonly lifetime: Lifetime;
+  /** -1000 to 1000, default 0; the higher goes first within a tier. */
+  readonly priority: number;
+  readonly tier: Tier;
+  readonly group: string;
+  /** Milliseconds since 1970; the older of two equal rules wins. */
+  readonly created: number;
+  /** File name and line of its `[[rule]]`; null for one that lives in memory. */
+  readonly source: { readonly file: string; readonly line: number } | null;
+}
+
+/** Why a decision was taken. */
+export const REASONS = [
+  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'limit', 'helper-stopping',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+export interface Decision {
+  readonly action: RuleAction;
+  readonly reason: Reason;
+  readonly ruleId: string | null;
+}

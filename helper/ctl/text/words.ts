@@ -1,0 +1,92 @@
+/** The firewall's words as sentences and labels for people. */
+import type { PromptInfo, RuleInfo } from '../../contract/types.ts';
+import type { RuleAction, Scope } from '../../contract/vocabulary.ts';
+
+const SERVICES: Readonly<Record<string, string>> = {
+  'tcp/20': 'file transfer', 'tcp/21': 'file transfer', 'tcp/22': 'remote login', 'tcp/23': 'remote login, not encrypted',
+  'tcp/25': 'mail', 'udp/53': 'name lookup', 'tcp/53': 'name lookup', 'udp/67': 'network set-up', 'udp/68': 'network set-up',
+  'tcp/80': 'web, not encrypted', 'tcp/110': 'mail', 'udp/123': 'time', 'tcp/143': 'mail', 'tcp/389': 'directory',
+  'tcp/443': 'encrypted web', 'udp/443': 'encrypted web', 'tcp/445': 'file sharing', 'tcp/465': 'mail', 'tcp/587': 'mail',
+  'tcp/631': 'printing', 'tcp/636': 'directory', 'tcp/853': 'encrypted name lookup', 'tcp/993': 'mail', 'tcp/995': 'mail',
+  'udp/1900': 'device discovery', 'tcp/3306': 'database', 'tcp/3389': 'remote desktop', 'udp/3478': 'calls',
+  'tcp/5222': 'chat', 'udp/5353': 'device discovery', 'tcp/5432': 'database', 'tcp/5900': 'remote desktop',
+  'tcp/6667': 'chat', 'tcp/6697': 'chat', 'tcp/8080': 'web, not encrypted', 'tcp/9418': 'git',
+};
+
+/** `encrypted web (443)`, `port 4711 (tcp)`, `ping`: the number stays visible. */
+export function serviceWords(protocol: string, port: number): string {
+  if (protocol === 'icmp') return port === 8 || port === 128 ? 'ping (icmp)' : `icmp, type ${String(port)}`;
+  if (protocol !== 'tcp' && protocol !== 'udp') return /^\d+$/.test(protocol) ? `protocol ${protocol}` : protocol;
+  const name = SERVICES[`${protocol}/${String(port)}`];
+  return name === undefined ? `port ${String(port)} (${protocol})` : `${name} (${String(port)}${protocol === 'udp' ? ', udp' : ''})`;
+}
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`; the bare address for protocols without ports. */
+export function endpoint(address: string, port: number, protocol: string): string {
+  if (protocol !== 'tcp' && protocol !== 'udp') return address;
+  return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
+}
+
+/** A lifetime of an answer as the choice names it: `always`, `while it runs`. */
+export function lifetimeWords(lifetime: string): string {
+  switch (lifetime) {
+    case 'once': return 'once';
+    case 'process': return 'while it runs';
+    case 'session': return 'this session';
+    case 'boot': return 'until restart';
+    case 'always': return 'always';
+    default: return lifetime;
+  }
+}
+
+/** `this host`, `any host on this port`. */
+export function scopeWords(scope: Scope): string {
+  switch (scope) {
+    case 'host': return 'this host';
+    case 'domain': return 'this name and the names below it';
+    case 'port': return 'any host on this port';
+    case 'any': return 'anything';
+  }
+}
+
+const MAY: Readonly<Record<RuleAction, string>> = {
+  allow: 'may', deny: 'may not', drop: 'may not (in silence)', ask: 'asks before it may',
+};
+
+function targetWords(scope: Scope, prompt: PromptInfo): string {
+  const ported = prompt.protocol === 'tcp' || prompt.protocol === 'udp';
+  const where = ported ? ` on port ${String(prompt.port)}` : ` by ${prompt.protocol}`;
+  switch (scope) {
+    case 'host': return `reach ${prompt.destination}${where}`;
+    case 'domain': return `reach ${prompt.destination} and the names below it${where}`;
+    case 'port': return `reach any host${where}`;
+    case 'any': return 'reach anything';
+  }
+}
+
+/** The rule that an answer makes, in one sentence: `curl may reach example.org on port 443 while it runs.` */
+export function answerSentence(prompt: PromptInfo, action: RuleAction, scope: Scope, lifetime: string): string {
+  const when = lifetime === 'always' ? '' : lifetime === 'once' ? ' this once' : ` ${forHowLong(lifetime)}`;
+  const always = lifetime === 'always' ? ' always' : '';
+  const may = action === 'allow' ? `may${always}` : lifetime === 'always' ? 'may never' : 'may not';
+  return `${prompt.application} ${may} ${targetWords(scope, prompt)}${when}.`;
+}
+
+function forHowLong(lifetime: string): string {
+  switch (lifetime) {
+    case 'process': return 'while it runs';
+    case 'session': return 'in this session';
+    case 'boot': return 'until this machine restarts';
+    default: return `for ${lifetime}`;
+  }
+}
+
+/** A rule as one sentence: `/usr/bin/curl may reach 192.0.2.0/24 on port 443 by tcp, as user alice.` */
+export function ruleSentence(rule: RuleInfo): string {
+  const to = rule.address === '' ? 'any address' : rule.address;
+  const port = rule.port === '' ? '' : ` on port ${rule.port}`;
+  const protocol = rule.protocol === '' ? '' : ` by ${rule.protocol}`;
+  const user = rule.user === '' ? '' : `, as user ${rule.user}`;
+  const schedule = rule.schedule === '' ? '' : `, ${rule.schedule}`;
+  return `${rule.path === '' ? 'Any program' : rule.path} ${MAY[rule.action]} reach ${to}${port}${protocol}${user}${schedule}.`;
+}

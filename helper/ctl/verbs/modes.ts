@@ -1,0 +1,160 @@
+/** mode, pause, resume, off, reload, log-level: what the helper is told as a whole. */
+import { EXIT } from '../../contract/names.ts';
+import { MODES } from '../../contract/vocabulary.ts';
+import type { Mode } from '../../contract/vocabulary.ts';
+import type { Context } from '../context.ts';
+import { UsageError } from '../errors.ts';
+import type { ExitCode } from '../errors.ts';
+import { requireDurationMs } from '../text/duration.ts';
+import { printable } from '../text/escape.ts';
+import type { Invocation, Verb } from '../tree.ts';
+import { confirmWithin } from './confirm.ts';
+import { oneOf, textOption } from './options.ts';
+import { loadErrorLine } from './status.ts';
+
+/** Shorter leaves no time to find out; longer than an hour is no trial any more. */
+const CONFIRM_LIMITS_MS = { low: 5000, high: 3_600_000 } as const;
+const PAUSE_LIMITS_MS = { low: 1000, high: 86_400_000 } as const;
+const DEFAULT_PAUSE = '5m';
+const LOG_LEVELS = ['error', 'warning', 'info', 'debug'] as const;
+
+/** What the mode means from now on. */
+function modeSentence(mode: Mode): string {
+  return mode === 'enforcing' ? 'Mode is enforcing: programs without a rule are held until they are answered.'
+    : 'Mode is learning: programs without a rule may connect, and it is recorded. Deny rules still hold.';
+}
+
+async function keepOrGoBack(context: Context, wanted: Mode, before: Mode, confirmMs: number): Promise<ExitCode> {
+  const client = await context.privilegedClient();
+  if (await confirmWithin(context, `Keep mode ${wanted}?`, confirmMs)) {
+    await client.setMode(wanted);
+    context.say(`Mode ${wanted} stays.`);
+    return EXIT.done;
+  }
+  // It would go back by itself at the end of the time; somebody who says no does not want to wait for that.
+  if (before !== wanted) await client.setMode(before);
+  context.say(`Mode is ${before} again.`);
+  return EXIT.refused;
+}
+
+async function mode(context: Context, { args, options }: Invocation): Promise<ExitCode> {
+  const confirm = textOption(options, 'confirm');
+  if (args[0] === undefined) {
+    if (confirm !== undefined) throw new UsageError('--confirm needs a mode: learning or enforcing');
+    const client = context.client();
+    const { mode: current } = await client.status();
+    context.result({ mode: current }, current);
+    return EXIT.done;
+  }
+  const wanted = oneOf('mode', args[0], MODES);
+  const client = await context.privilegedClient();
+  if (confirm === undefined) {
+    await client.setMode(wanted);
+    context.result({ mode: wanted }, modeSentence(wanted));
+    return EXIT.done;
+  }
+  const confirmMs = requireDurationMs('--confirm', confirm, CONFIRM_LIMITS_MS.low, CONFIRM_LIMITS_MS.high);
+  const { mode: before } = await client.status();
+  const confirmSeconds = Math.round(confirmMs / 1000);
+  await client.setMode(wanted, { confirmSeconds });
+  if (context.options.json || !context.io.stdinIsTerminal || !context.io.stdoutIsTerminal) {
+    context.result(
+      { mode: wanted, confirm_seconds: confirmSeconds, before },
+      `${modeSentence(wanted)} It goes back to ${before} in ${context.format.span(confirmMs)}, unless you say: bastionctl mode ${wanted}`,
+    );
+    return EXIT.done;
+  }
+  context.say(modeSentence(wanted));
+  return keepOrGoBack(context, wanted, before, confirmMs);
+}
+
+async function pause(context: Context, { args }: Invocation): Promise<ExitCode> {
+  const ms = requireDurationMs('pause', args[0] ?? DEFAULT_PAUSE, PAUSE_LIMITS_MS.low, PAUSE_LIMITS_MS.high);
+  const seconds = Math.round(ms / 1000);
+  const client = await context.privilegedClient();
+  await client.pause(seconds);
+  const untilMs = context.io.now() + seconds * 1000;
+  context.result(
+    { paused_until_ms: untilMs },
+    `Paused for ${context.format.span(ms)}: everything may connect, except what a rule denies. Back before: bastionctl resume`,
+  );
+  return EXIT.done;
+}
+
+async function resume(context: Context): Promise<ExitCode> {
+  const client = await context.privilegedClient();
+  await client.resume();
+  const { state } = await client.status();
+  context.result({ state }, `No longer paused. State is ${state}.`);
+  return EXIT.done;
+}
+
+async function off(context: Context): Promise<ExitCode> {
+  const client = await context.privilegedClient();
+  await client.off();
+  context.result({ state: 'off' }, 'The firewall is off: nothing is filtered on this machine. Back with: bastionctl mode enforcing');
+  return EXIT.done;
+}
+
+async function reload(context: Context): Promise<ExitCode> {
+  const client = await context.privilegedClient();
+  const errors = await client.reload();
+  if (context.options.json) {
+    context.json({ load_errors: errors.map(({ file, line, column, message }) => ({ file, line, column, message })) });
+  } else if (errors.length === 0) {
+    context.say('Settings and rules are loaded.');
+  } else {
+    for (const error of errors) context.io.err(`${context.style.bad(loadErrorLine(error))}\n`);
+    context.note('Of these files the last good rules are in force.');
+  }
+  return errors.length === 0 ? EXIT.done : EXIT.refused;
+}
+
+async function logLevel(context: Context, { args }: Invocation): Promise<ExitCode> {
+  const level = oneOf('log-level', args[0] ?? '', LOG_LEVELS);
+  const client = await context.privilegedClient();
+  await client.setLogLevel(level);
+  context.result({ log_level: level }, `The helper logs ${printable(level)} and above until it restarts. Read it with: journalctl -u bastion-firewall.service -f`);
+  return EXIT.done;
+}
+
+export const modeVerbs: readonly Verb[] = [
+  {
+    name: 'mode',
+    about: 'Show or set the mode',
+    text: 'With --confirm the mode goes back by itself unless you confirm it in time, so that nobody locks himself out over ssh.',
+    args: [{ name: 'mode', about: 'the new mode', optional: true, choices: MODES }],
+    options: [{ name: 'confirm', value: 'SECONDS', about: 'go back by itself unless confirmed within this time, 5 s to 1 h' }],
+    examples: ['mode', 'mode learning', 'mode enforcing --confirm 60'],
+    run: mode,
+  },
+  {
+    name: 'pause',
+    about: 'Let everything connect for a while, except what a rule denies',
+    args: [{ name: 'duration', about: `30s, 5m, 1h30m; 1 s to 24 h, ${DEFAULT_PAUSE} if not given`, optional: true }],
+    examples: ['pause', 'pause 30m'],
+    run: pause,
+  },
+  { name: 'resume', about: 'End a pause', examples: ['resume'], run: resume },
+  {
+    name: 'off',
+    about: 'Take the firewall off this machine until a mode is set again',
+    text: 'Packet rules and kernel programs are removed, nothing is filtered. The helper stays, and so do your rules.',
+    examples: ['off'],
+    run: off,
+  },
+  {
+    name: 'reload',
+    about: 'Read settings and rule files again',
+    text: 'Files that were changed by hand are noticed without it. Exit code 1 when a file has errors.',
+    examples: ['reload'],
+    run: reload,
+  },
+  {
+    name: 'log-level',
+    about: 'Set how much the helper writes to the journal',
+    args: [{ name: 'level', about: 'the least that is written', choices: LOG_LEVELS }],
+    examples: ['log-level debug'],
+    run: logLevel,
+  },
+];

@@ -1,0 +1,445 @@
+/**
+ * Flow in, decision out. The engine sees only what nothing below could decide: it asks the rules, raises prompts, and tells
+ * the data path what to remember. Whatever it cannot decide ends in refusal, by its own deadline or by the data path's.
+ */
+import { BastionError } from './contract/errors.ts';
+import type { Answer, DegradedReason, Explanation, LoadError, RuleEdit, RuleInfo, Statistics } from './contract/types.ts';
+import type { Decision, Mode, Rule, State } from './contract/vocabulary.ts';
+import type { EngineApi, EngineEvents, EngineStatus, FlowRecord, PromptView, RuleUse } from './engine-api.ts';
+import { Alarm } from './engine/alarm.ts';
+import { completeAnswer } from './engine/answers.ts';
+import type { FullAnswer } from './engine/answers.ts';
+import { decide, factsOf } from './engine/decide.ts';
+import type { EngineDeps } from './engine/deps.ts';
+import { Emitter } from './engine/emitter.ts';
+import { explainFlow } from './engine/explain.ts';
+import { FlowLog } from './engine/flow-log.ts';
+import type { FlowFilter } from './engine/flow-log.ts';
+import { Modes } from './engine/modes.ts';
+import { OnceTable } from './engine/once.ts';
+import { PromptDesk } from './engine/prompt-desk.ts';
+import type { Held, HeldPrompt } from './engine/prompt-desk.ts';
+import { RuleBook } from './engine/rule-book.ts';
+import { RuleDesk } from './engine/rule-desk.ts';
+import { StateKeeper } from './engine/state-keeper.ts';
+import { statisticsOf } from './engine/statistics.ts';
+import { Turn } from './engine/turn.ts';
+import { remembering } from './policy/remembering.ts';
+import type { Evaluation } from './policy/rule-index.ts';
+import { answerRule, answerRuleId } from './prompt/answer-rule.ts';
+import type { Ask, BuiltInRule, DataPath, DataPathEvents, LoadedRules } from './ports.ts';
+
+export type { EngineDeps } from './engine/deps.ts';
+
+/** How often rules of processes that have ended, and rules whose time is over, are looked for. */
+const SWEEP_NS = 60_000_000_000n;
+/** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
+const ONCE_BY_TUPLE_MS = 60_000;
+const QUEUE_DOWN = 'queue';
+
+/** An answer that makes a rule. */
+type LastingAnswer = Omit<FullAnswer, 'lifetime'> & { readonly lifetime: Exclude<FullAnswer['lifetime'], 'once'> };
+
+/** What `answer` decided for one prompt. */
+interface Resolved {
+  readonly action: Answer['action'];
+  readonly rule: Rule | null;
+}
+
+export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
+  readonly #deps: EngineDeps;
+  readonly #emitter: Emitter;
+  readonly #log = new FlowLog();
+  readonly #book = new RuleBook();
+  readonly #once = new OnceTable();
+  readonly #modes: Modes;
+  readonly #rules: RuleDesk;
+  readonly #prompts: PromptDesk;
+  readonly #state: StateKeeper;
+  readonly #sweepAlarm: Alarm;
+  readonly #stopSessions: () => void;
+  readonly #startedNs: bigint;
+  #dataPath: DataPath | null = null;
+  #degraded: readonly DegradedReason[] = [];
+  #queueDown: string | null = null;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+    this.#startedNs = deps.clock.bootNs();
+    this.#emitter = new Emitter(deps.logger);
+    this.#state = new StateKeeper(deps, () => ({
+      rules: this.#book.temporary(),
+      pausedUntilNs: this.#modes.pausedUntilNs,
+      inbox: this.#prompts.kept(),
+      wall: this.#modes.wall,
+    }));
+    this.#modes = new Modes({ deps, onChanged: () => { this.#modeChanged(); } });
+    this.#rules = new RuleDesk({
+      deps,
+      book: this.#book,
+      onChanged: () => { this.#rulesChanged(); },
+      onLoaded: (loaded) => { this.setLoaded(loaded); },
+    });
+    this.#prompts = new PromptDesk({
+      deps,
+      modes: this.#modes,
+      log: this.#log,
+      onDue: () => { this.#run((turn) => { this.#prompts.expire(turn); }); },
+      onInbox: () => { this.#state.save(); },
+    });
+    this.#sweepAlarm = new Alarm(deps.schedule, () => { this.#sweep(); });
+    this.#stopSessions = deps.sessions.onChanged(() => { this.#sessionsChanged(); });
+  }
+
+  /** Takes over what an earlier run of the helper left until the machine restarts. Once, before the first rules are loaded. */
+  async restore(): Promise<void> {
+    const kept = await this.#state.load();
+    if (kept === null) return;
+    this.#modes.restore(kept.pausedUntilNs, kept.wall);
+    for (const rule of kept.rules) if (!this.#book.has(rule.id)) this.#book.put(rule);
+    this.#prompts.restore(kept.inbox);
+    this.#armSweep();
+  }
+
+  /** The data path that calls this engine, or null when the hooks were taken off: everything held there is gone. */
+  attach(dataPath: DataPath | null): void {
+    this.#run((turn) => { this.#prompts.withdrawAll(turn); });
+    this.#dataPath = dataPath;
+    this.#queueDown = null;
+    dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
+    this.#emitter.emit('statusChanged');
+  }
+
+  /** Shown in lists; netfilter evaluates them. */
+  setBuiltIn(rules: readonly BuiltInRule[]): void {
+    this.#book.setBuiltIn(
+      rules.map(({ id, name }) => ({
+        id, name, action: 'allow', enabled: true, match: {}, lifetime: 'always', priority: 0, tier: 'built-in', group: '', created: 0,
+        source: null,
+      })),
+    );
+    this.#emitter.emit('rulesChanged');
+  }
+
+  onAsks(asks: readonly Ask[]): void {
+    this.#run((turn) => {
+      for (const ask of asks) this.#take(ask, turn);
+    });
+  }
+
+  onEnded(ids: readonly number[]): void {
+    this.#run((turn) => { this.#prompts.ended(ids, turn); });
+  }
+
+  onQueueReady(ready: boolean, message: string): void {
+    this.#queueDown = ready ? null : message;
+    this.#deps.logger.log(ready ? 'info' : 'error', 'packet queue', { ready, message });
+    this.#emitter.emit('statusChanged');
+  }
+
+  status(): EngineStatus {
+    const degradedReasons = this.#degradedReasons();
+    return {
+      mode: this.#modes.mode,
+      state: this.#stateOf(degradedReasons),
+      degradedReasons,
+      pausedUntilMs: this.#pausedUntilMs(),
+      statistics: this.#statistics(),
+    };
+  }
+
+  onEvents(events: Partial<EngineEvents>): () => void {
+    return this.#emitter.add(events);
+  }
+
+  setLoaded(loaded: LoadedRules): void {
+    this.#modes.setSettings(loaded.settings);
+    this.#book.setLoaded(loaded.rules);
+    this.#rulesChanged();
+    this.#dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
+    this.#emitter.emit('statusChanged');
+  }
+
+  /**
+   * Loads from the store and calls `setLoaded`, in one order with the engine's own writes, so that a rule which is being
+   * written is never lost to a load that began before. What SIGHUP, Reload and the watch of the files call.
+   */
+  reload(): Promise<readonly LoadError[]> {
+    return this.#rules.reload();
+  }
+
+  setMode(mode: Mode, confirmMs?: number): Promise<void> {
+    return this.#rules.inOrder(async () => {
+      if (confirmMs !== undefined) {
+        this.#modes.try(mode, confirmMs);
+        return;
+      }
+      if (mode !== this.#modes.settings.mode) await this.#deps.store.setMode(mode);
+      this.#modes.confirm(mode);
+    });
+  }
+
+  pause(ms: number): void {
+    this.#modes.pause(ms);
+  }
+
+  resume(): void {
+    this.#modes.resume();
+  }
+
+  setDegraded(reasons: readonly DegradedReason[]): void {
+    const same = JSON.stringify(reasons) === JSON.stringify(this.#degraded);
+    this.#degraded = reasons;
+    if (!same) this.#emitter.emit('statusChanged');
+  }
+
+  rules(): readonly RuleUse[] {
+    return this.#rules.uses();
+  }
+
+  ruleInfos(): readonly RuleInfo[] {
+    return this.#rules.infos();
+  }
+
+  exportRules(): Promise<string> {
+    return this.#rules.inOrder(() => this.#deps.store.exportText());
+  }
+
+  addRule(edit: RuleEdit, forUid?: number): Promise<string> {
+    return this.#rules.add(edit, forUid);
+  }
+
+  updateRule(id: string, edit: RuleEdit): Promise<void> {
+    return this.#rules.update(id, edit);
+  }
+
+  removeRule(id: string): Promise<void> {
+    return this.#rules.remove(id);
+  }
+
+  prompts(): readonly PromptView[] {
+    return this.#prompts.views();
+  }
+
+  promptByNonce(nonce: string): PromptView {
+    return this.#prompts.view(this.#prompts.byNonce(nonce));
+  }
+
+  async answer(nonce: string, answer: Answer): Promise<{ readonly ruleId: string | null; readonly flows: number }> {
+    const prompt = this.#prompts.byNonce(nonce);
+    const wallMs = this.#deps.clock.wallMs();
+    const full = completeAnswer(answer, this.#prompts.choices(prompt), prompt.status === 'expired', wallMs);
+    const session = full.lifetime === 'session' ? await this.#sessionOf(prompt) : null;
+    const rule = full.lifetime === 'once' ? null : this.#answerRule(prompt, { ...full, lifetime: full.lifetime }, session, wallMs);
+    if (rule !== null) this.#room(rule);
+    let flows = 0;
+    this.#run((turn) => {
+      const claimed = this.#prompts.claim(nonce, turn);
+      if (claimed === null) throw new BastionError('PromptGone');
+      if (rule !== null) this.#putRule(rule, turn);
+      for (const held of claimed.flows) this.#resolve(held, { action: full.action, rule }, turn);
+      flows = claimed.flows.length;
+    });
+    if (rule !== null) await this.#rules.write(rule);
+    return { ruleId: rule?.id ?? null, flows };
+  }
+
+  flows(filter: FlowFilter, limit: number, cursor: string): { readonly rows: readonly FlowRecord[]; readonly next: string } {
+    return this.#log.page(filter, limit, cursor);
+  }
+
+  flow(id: string): FlowRecord | null {
+    return this.#log.get(id);
+  }
+
+  explain(flowId: string): Explanation {
+    const record = this.#log.get(flowId);
+    if (record === null) throw new BastionError('NotFound', 'This flow is not among the recent ones.');
+    const { decision, nextRuleId } = record;
+    const rule = decision.ruleId === null ? null : this.#book.get(decision.ruleId);
+    const next = nextRuleId === null ? null : this.#book.get(nextRuleId);
+    return {
+      flow: flowId,
+      text: explainFlow(record, rule, next),
+      action: decision.action,
+      reason: decision.reason,
+      rule_id: decision.ruleId ?? '',
+      next_rule_id: nextRuleId ?? '',
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#run((turn) => { this.#prompts.withdrawAll(turn); });
+    this.#dataPath = null;
+    this.#stopSessions();
+    this.#sweepAlarm.set(null);
+    this.#prompts.close();
+    this.#modes.close();
+    await this.#rules.inOrder(() => Promise.resolve());
+    this.#state.save();
+    await this.#state.flushed();
+  }
+
+  /** One turn: read the clocks, decide, tell the data path, then tell listeners. */
+  #run(work: (turn: Turn) => void): void {
+    const instant = this.#modes.instant();
+    const turn = new Turn(instant, this.#modes.posture(), this.#modes.pausedUntilNs);
+    try {
+      work(turn);
+    } finally {
+      turn.finish(this.#dataPath, this.#emitter);
+    }
+  }
+
+  #take(ask: Ask, turn: Turn): void {
+    const facts = factsOf(ask);
+    const held = { ask, facts };
+    if (this.#tryDecide(held, turn)) return;
+    if (this.#prompts.hold(ask, facts, turn)) return;
+    const decision: Decision = { action: 'deny', reason: 'limit', ruleId: null };
+    turn.batch.verdict(ask.id, decision);
+    turn.record(this.#log, ask, decision, null);
+  }
+
+  /** Decides what needs no person: by a rule, the mode, or an answer that covers this very flow. */
+  #tryDecide(held: Held, turn: Turn): boolean {
+    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
+    const decision = decide(held.facts, evaluation, turn.posture);
+    if (decision.action !== 'ask') {
+      this.#settle(held, decision, evaluation, turn);
+      return true;
+    }
+    const once = this.#once.get(held.ask);
+    if (once === null) return false;
+    turn.batch.flow(held.ask.id, { action: once, reason: 'prompt-answer', ruleId: null }, null);
+    return true;
+  }
+
+  #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
+    turn.batch.remember(ask, decision, remembering(facts, evaluation, turn.instant.moment.nowMs));
+    if (decision.ruleId !== null) this.#book.hit(decision.ruleId, turn.instant.wallMs);
+    turn.record(this.#log, ask, decision, evaluation.next?.id ?? null);
+  }
+
+  /** What a person said holds, but for a rule that refuses: an allowance never outranks it. */
+  #resolve(held: Held, { action, rule }: Resolved, turn: Turn): void {
+    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
+    const winner = evaluation.rule;
+    if (action === 'allow' && (winner?.action === 'deny' || winner?.action === 'drop')) {
+      this.#settle(held, { action: winner.action, reason: 'rule', ruleId: winner.id }, evaluation, turn);
+      return;
+    }
+    const decision: Decision = { action, reason: 'prompt-answer', ruleId: rule?.id ?? null };
+    if (rule !== null && winner?.id === rule.id) {
+      this.#settle(held, decision, evaluation, turn);
+      return;
+    }
+    const known = held.ask.attribution.owner?.cookie !== 0n;
+    turn.batch.flow(held.ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
+    this.#once.set(held.ask, action);
+    turn.record(this.#log, held.ask, decision, winner?.id ?? null);
+  }
+
+  #reconsider(turn: Turn): void {
+    this.#prompts.reconsider((held, current) => this.#tryDecide(held, current), turn);
+  }
+
+  #rulesChanged(): void {
+    this.#run((turn) => { this.#forget(turn); });
+    this.#emitter.emit('rulesChanged');
+  }
+
+  /** What the kernel remembers came from rules that are no more; what waits is decided by the new ones. */
+  #forget(turn: Turn): void {
+    this.#book.retireOver(turn.instant.moment.nowMs);
+    this.#dataPath?.forgetAll();
+    this.#reconsider(turn);
+    this.#armSweep();
+    this.#state.save();
+  }
+
+  #modeChanged(): void {
+    this.#dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
+    this.#run((turn) => { this.#forget(turn); });
+    this.#emitter.emit('statusChanged');
+  }
+
+  #putRule(rule: Rule, turn: Turn): void {
+    this.#book.put(rule);
+    this.#forget(turn);
+    turn.later((emitter) => { emitter.emit('rulesChanged'); });
+  }
+
+  #answerRule(prompt: HeldPrompt, full: LastingAnswer, session: string | null, created: number): Rule {
+    const id = this.#rules.newId((suffix) => answerRuleId(prompt.question, full.scope, suffix));
+    return answerRule(prompt.question, { ...full, session, id, created });
+  }
+
+  /** Makes room among the rules in memory before it says that there is none. */
+  #room(rule: Rule): void {
+    this.#rules.sweep(this.#modes.sessions);
+    this.#rules.checkRoom(rule);
+  }
+
+  /** The session that an answer `this session` means: the process's own, else one of its user. */
+  async #sessionOf({ question: { owner } }: HeldPrompt): Promise<string> {
+    const own = await this.#deps.sessions.ofProcess(owner.pid);
+    const ofUser = this.#deps.sessions.list().filter((session) => session.uid === owner.uid);
+    const session = own ?? ofUser.find((one) => one.active) ?? ofUser[0];
+    if (session === undefined) throw new BastionError('InvalidArgument', 'lifetime: this program belongs to no login session.');
+    return session.id;
+  }
+
+  #sessionsChanged(): void {
+    const before = this.#modes.sessions;
+    this.#modes.refreshSessions();
+    const after = this.#modes.sessions;
+    const same = before.size === after.size && [...before].every((id) => after.has(id));
+    if (same || !this.#book.temporary().some((rule) => rule.match.session !== undefined)) return;
+    this.#rules.sweep(after);
+    this.#rulesChanged();
+  }
+
+  #sweep(): void {
+    if (this.#rules.sweep(this.#modes.sessions)) this.#rulesChanged();
+    else this.#armSweep();
+  }
+
+  #armSweep(): void {
+    const needed = this.#book.temporary().some((rule) => rule.match.process !== undefined);
+    if (!needed) this.#sweepAlarm.set(null);
+    else if (!this.#sweepAlarm.isSet) this.#sweepAlarm.set(this.#deps.clock.bootNs() + SWEEP_NS);
+  }
+
+  #degradedReasons(): readonly DegradedReason[] {
+    if (this.#queueDown === null) return this.#degraded;
+    const reason = {
+      code: QUEUE_DOWN,
+      text: `The packet queue failed: ${this.#queueDown}`,
+      remedy: 'It is opened again by itself; until then undecided connections are refused.',
+    };
+    return [...this.#degraded, reason];
+  }
+
+  #stateOf(reasons: readonly DegradedReason[]): State {
+    if (this.#dataPath === null) return 'off';
+    if (this.#modes.pausedUntilNs !== null) return 'paused';
+    return reasons.length > 0 ? 'degraded' : 'protecting';
+  }
+
+  #pausedUntilMs(): number {
+    const untilNs = this.#modes.pausedUntilNs;
+    if (untilNs === null) return 0;
+    const { clock } = this.#deps;
+    return clock.wallMs() + Number((untilNs - clock.bootNs()) / 1_000_000n);
+  }
+
+  #statistics(): Statistics {
+    return statisticsOf({
+      counters: this.#dataPath?.counters() ?? null,
+      prompts: this.#prompts.counts,
+      rules: this.#book.size,
+      uptimeMs: Number((this.#deps.clock.bootNs() - this.#startedNs) / 1_000_000n),
+    });
+  }
+}

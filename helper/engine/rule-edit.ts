@@ -1,0 +1,163 @@
+/** Between a rule, its text forms in a file, and what Add and Update carry. Every field is validated here. */
+import { BastionError } from '../contract/errors.ts';
+import type { RuleEdit, RuleInfo } from '../contract/types.ts';
+import type { Lifetime, Rule, RuleMatch } from '../contract/vocabulary.ts';
+import { parseProgram, parseRuleId } from '../policy/program.ts';
+import { formatPorts, formatProtocols, formatSchedule, parseAddress, parsePorts, parseProtocols, parseSchedule } from '../policy/text.ts';
+import type { Parsed } from '../policy/text.ts';
+import type { NewRule, Users } from '../ports.ts';
+
+/** A rule's lasting form: a file can hold the first two lifetimes, `boot` lives in memory. */
+export type RuleDraft = Omit<NewRule, 'lifetime'> & { readonly lifetime: Lifetime };
+
+const HIGHEST_UID = 0xffff_fffe;
+const PRIORITY_LIMIT = 1000;
+const LABEL_LENGTH = 128;
+
+function take<T>(field: string, result: Parsed<T>): T {
+  if (!result.ok) throw new BastionError('InvalidArgument', `${field}: ${result.message}.`);
+  return result.value;
+}
+
+function label(field: string, text: string): string {
+  if (text.length > LABEL_LENGTH || /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text)) {
+    throw new BastionError('InvalidArgument', `${field}: at most ${String(LABEL_LENGTH)} characters on one line.`);
+  }
+  return text;
+}
+
+function userId(text: string, users: Users): number | undefined {
+  if (text === '') return undefined;
+  if (/^(?:0|[1-9][0-9]{0,9})$/.test(text)) {
+    const uid = Number(text);
+    if (uid <= HIGHEST_UID) return uid;
+  }
+  const uid = users.uid(text);
+  if (uid === null) throw new BastionError('InvalidArgument', `user: there is no user of this name.`);
+  return uid;
+}
+
+function priorityOf(priority: number): number {
+  if (Number.isInteger(priority) && Math.abs(priority) <= PRIORITY_LIMIT) return priority;
+  throw new BastionError('InvalidArgument', `priority: a whole number from -${String(PRIORITY_LIMIT)} to ${String(PRIORITY_LIMIT)}.`);
+}
+
+function definedMatch(match: { readonly [K in keyof RuleMatch]: RuleMatch[K] | undefined }): RuleMatch {
+  return Object.fromEntries(Object.entries(match).filter(([, value]) => value !== undefined));
+}
+
+/** The text forms of a rule, as its file would hold them. */
+export function draftOf(rule: Rule, users: Users): RuleDraft {
+  const { match } = rule;
+  return {
+    id: rule.id,
+    name: rule.name,
+    action: rule.action,
+    enabled: rule.enabled,
+    path: match.path ?? '',
+    address: match.address ?? '',
+    port: formatPorts(match.ports),
+    protocol: formatProtocols(match.protocols),
+    user: match.uid === undefined ? '' : users.name(match.uid),
+    lifetime: rule.lifetime,
+    schedule: formatSchedule(match.schedule),
+    priority: rule.priority,
+    group: rule.group,
+  };
+}
+
+function editedLifetime(before: Lifetime, edit: RuleEdit, nowMs: number): Lifetime {
+  const name = edit.lifetime ?? (edit.until_ms === undefined ? null : 'until');
+  if (name === null) return before;
+  if (name !== 'until') {
+    if (edit.until_ms !== undefined) throw new BastionError('InvalidArgument', "until_ms: only with the lifetime 'until'.");
+    return name;
+  }
+  if (edit.until_ms === undefined) throw new BastionError('InvalidArgument', "until_ms: the lifetime 'until' needs a time.");
+  if (edit.until_ms <= nowMs) throw new BastionError('InvalidArgument', 'until_ms: this time has passed.');
+  return { until: edit.until_ms };
+}
+
+/** `edit` over `base`; absent keys stay. Throws BastionError InvalidArgument. */
+export function applyEdit(base: RuleDraft, edit: RuleEdit, nowMs: number): RuleDraft {
+  return {
+    id: take('id', parseRuleId(edit.id ?? base.id)),
+    name: label('name', edit.name ?? base.name),
+    action: edit.action ?? base.action,
+    enabled: edit.enabled ?? base.enabled,
+    path: edit.path ?? base.path,
+    address: edit.address ?? base.address,
+    port: edit.port ?? base.port,
+    protocol: edit.protocol ?? base.protocol,
+    user: edit.user ?? base.user,
+    lifetime: editedLifetime(base.lifetime, edit, nowMs),
+    schedule: edit.schedule ?? base.schedule,
+    priority: priorityOf(edit.priority ?? base.priority),
+    group: label('group', edit.group ?? base.group),
+  };
+}
+
+/** The rule that a draft says. `bound` keeps the process or session of a rule in memory. */
+export function ruleOf(
+  draft: RuleDraft, origin: Pick<Rule, 'tier' | 'created' | 'source'>, users: Users, bound: Pick<RuleMatch, 'process' | 'session'> = {},
+): Rule {
+  return {
+    id: draft.id,
+    name: draft.name === '' ? draft.id : draft.name,
+    action: draft.action,
+    enabled: draft.enabled,
+    match: definedMatch({
+      path: take('path', parseProgram(draft.path)),
+      uid: userId(draft.user, users),
+      address: take('address', parseAddress(draft.address)),
+      ports: take('port', parsePorts(draft.port)),
+      protocols: take('protocol', parseProtocols(draft.protocol)),
+      schedule: take('schedule', parseSchedule(draft.schedule)),
+      process: bound.process,
+      session: bound.session,
+    }),
+    lifetime: draft.lifetime,
+    priority: draft.priority,
+    tier: origin.tier,
+    group: draft.group,
+    created: origin.created,
+    source: origin.source,
+  };
+}
+
+/** What goes into 50-user.toml, in canonical text; null for a lifetime that no file holds. */
+export function fileForm(rule: Rule, users: Users): NewRule | null {
+  const { lifetime } = rule;
+  if (lifetime !== 'always' && typeof lifetime !== 'object') return null;
+  return { ...draftOf(rule, users), lifetime };
+}
+
+/** An empty rule: matches everything, does nothing until an action is set. */
+export function blankDraft(id: string): RuleDraft {
+  return {
+    id, name: '', action: 'deny', enabled: true, path: '', address: '', port: '', protocol: '', user: '', lifetime: 'always',
+    schedule: '', priority: 0, group: '',
+  };
+}
+
+/** Can this rule be edited over D-Bus? Others can only be switched off and on. */
+export function isEditable(rule: Rule): boolean {
+  return rule.tier === 'user';
+}
+
+/** A rule as the contract tells it. */
+export function ruleInfoOf(rule: Rule, use: { readonly hits: number; readonly lastHitMs: number }, users: Users): RuleInfo {
+  const { lifetime, ...text } = draftOf(rule, users);
+  return {
+    ...text,
+    lifetime: typeof lifetime === 'object' ? 'until' : lifetime,
+    ...(typeof lifetime === 'object' ? { until_ms: lifetime.until } : {}),
+    tier: rule.tier,
+    editable: isEditable(rule),
+    file: rule.source?.file ?? '',
+    line: rule.source?.line ?? 0,
+    created_ms: rule.created,
+    hits: use.hits,
+    last_hit_ms: use.lastHitMs,
+  };
+}

@@ -1,0 +1,138 @@
+/** What lasts until the machine restarts, as JSON: rules in memory, the pause, the inbox, the furthest wall time. */
+import { z } from 'zod';
+import { RULE_ACTIONS } from '../contract/vocabulary.ts';
+import type { Rule } from '../contract/vocabulary.ts';
+import type { WallMark } from '../policy/time.ts';
+import type { Question } from '../prompt/question.ts';
+
+const VERSION = 1;
+
+/** One expired prompt as it is kept. */
+export interface KeptPrompt {
+  readonly id: string;
+  readonly nonce: string;
+  readonly question: Question;
+  readonly raisedNs: bigint;
+  readonly raisedMs: number;
+  readonly timeoutMs: number;
+  readonly deadlineNs: bigint;
+  readonly count: number;
+}
+
+export interface KeptState {
+  readonly rules: readonly Rule[];
+  /** Boot time; null when not paused. */
+  readonly pausedUntilNs: bigint | null;
+  readonly inbox: readonly KeptPrompt[];
+  readonly wall: WallMark | null;
+}
+
+const bigintText = z.string().regex(/^[0-9]{1,20}$/).transform((text) => BigInt(text));
+const natural = z.int().min(0);
+const text = z.string().max(4096);
+
+const range = z.strictObject({ first: natural.max(65_535), last: natural.max(65_535) });
+const match = z.strictObject({
+  path: text.optional(),
+  uid: natural.optional(),
+  address: text.optional(),
+  ports: z.array(range).max(64).optional(),
+  protocols: z.array(natural.max(255)).max(64).optional(),
+  schedule: z
+    .strictObject({ days: z.array(natural.max(6)).max(7), fromMinute: natural.max(1440), toMinute: natural.max(1440) })
+    .optional(),
+  process: z.strictObject({ pid: natural, startNs: bigintText }).optional(),
+  session: text.optional(),
+});
+const rule = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  name: text,
+  action: z.enum(RULE_ACTIONS),
+  enabled: z.boolean(),
+  match,
+  lifetime: z.enum(['process', 'session', 'boot']),
+  priority: z.int().min(-1000).max(1000),
+  group: text,
+  created: natural,
+});
+const tuple = z.strictObject({
+  family: z.union([z.literal(4), z.literal(6)]),
+  protocol: natural.max(255),
+  sourceAddress: text,
+  sourcePort: natural.max(65_535),
+  destinationAddress: text,
+  destinationPort: natural.max(65_535),
+});
+const owner = z.strictObject({
+  cookie: bigintText,
+  pid: natural,
+  startNs: bigintText,
+  uid: natural,
+  gid: natural,
+  executable: z.strictObject({ device: natural, inode: bigintText, generation: natural, ctimeSec: z.int() }),
+  mountNamespace: natural,
+  networkNamespace: bigintText,
+  cgroup: bigintText,
+  command: text,
+});
+const question = z.strictObject({
+  path: text.nullable(),
+  claimedPath: text.nullable(),
+  confidence: z.enum(['certain', 'likely', 'unknown']),
+  evidence: z.enum(['kernel', 'sock_diag', 'none']),
+  owner,
+  tuple,
+  name: text.nullable(),
+  isLookup: z.boolean(),
+});
+const prompt = z.strictObject({
+  id: text,
+  nonce: z.string().regex(/^[0-9a-f]{32}$/),
+  question,
+  raisedNs: bigintText,
+  raisedMs: natural,
+  timeoutMs: natural,
+  deadlineNs: bigintText,
+  count: natural,
+});
+const state = z.strictObject({
+  version: z.literal(VERSION),
+  rules: z.array(rule).max(1000),
+  pausedUntilNs: bigintText.nullable(),
+  inbox: z.array(prompt).max(200),
+  wall: z.strictObject({ bootNs: bigintText, wallMs: natural }).nullable(),
+});
+
+/** Plain JSON: 64-bit numbers as decimal text. */
+export function encodeRunState(kept: KeptState): unknown {
+  const rules = kept.rules.map(({ id, name, action, enabled, match: what, lifetime, priority, group, created }) => ({
+    id, name, action, enabled, match: what, lifetime, priority, group, created,
+  }));
+  const json = JSON.stringify({ version: VERSION, ...kept, rules }, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return JSON.parse(json) as unknown;
+}
+
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** null for nothing; an Error's message for what is there but is not a run state of this version. */
+export function decodeRunState(value: unknown): KeptState | { readonly problem: string } | null {
+  if (value === null || value === undefined) return null;
+  const result = state.safeParse(value);
+  if (!result.success) {
+    const [first] = result.error.issues;
+    return { problem: `${first?.path.map(String).join('.') ?? ''}: ${first?.message ?? 'not valid'}` };
+  }
+  const { rules, pausedUntilNs, inbox, wall } = result.data;
+  return {
+    rules: rules.map((one) => ({ ...one, match: defined(one.match), tier: 'user', source: null })),
+    pausedUntilNs,
+    inbox,
+    wall,
+  };
+}

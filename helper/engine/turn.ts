@@ -1,0 +1,39 @@
+/** One turn of the engine: what was read at its start, what it tells the data path, and whom it tells afterwards. */
+import type { Decision } from '../contract/vocabulary.ts';
+import type { FlowRecord } from '../engine-api.ts';
+import type { Ask, DataPath } from '../ports.ts';
+import { Batch } from './batch.ts';
+import type { Posture } from './decide.ts';
+import type { Emitter } from './emitter.ts';
+import type { FlowLog } from './flow-log.ts';
+import type { Instant } from './modes.ts';
+
+export class Turn {
+  readonly instant: Instant;
+  readonly posture: Posture;
+  readonly batch: Batch;
+  readonly #records: FlowRecord[] = [];
+  readonly #events: ((emitter: Emitter) => void)[] = [];
+
+  constructor(instant: Instant, posture: Posture, capNs: bigint | null) {
+    this.instant = instant;
+    this.posture = posture;
+    this.batch = new Batch(instant.bootNs, capNs);
+  }
+
+  record(log: FlowLog, ask: Ask, decision: Decision, nextRuleId: string | null): void {
+    this.#records.push(log.add(ask, decision, nextRuleId, this.instant.wallMs));
+  }
+
+  /** Told after the verdicts are given, in order. */
+  later(event: (emitter: Emitter) => void): void {
+    this.#events.push(event);
+  }
+
+  /** Verdicts first: nobody waits for a listener. */
+  finish(dataPath: DataPath | null, emitter: Emitter): void {
+    if (dataPath !== null) this.batch.send(dataPath);
+    for (const event of this.#events) event(emitter);
+    if (this.#records.length > 0) emitter.emit('flows', this.#records);
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * How long, and for whom, the kernel may repeat a decision by itself. The kernel's keys are the program (file, user, network
+ * namespace, exact destination) and the socket; a memory never says more than the rules would say when asked again.
+ */
+import type { Facts } from './facts.ts';
+import type { Evaluation } from './rule-index.ts';
+
+export type Remembering =
+  /** Every flow of this program and user to this destination; null: until the rules change. */
+  | { readonly for: 'program'; readonly lastsMs: number | null }
+  /** This socket only. */
+  | { readonly for: 'socket'; readonly lastsMs: number }
+  | { readonly for: 'nothing' };
+
+const MINUTE_MS = 60_000;
+/** An owner found through /proc is known by the tuple, and a tuple can be used again by somebody else. */
+const LIKELY_MS = 10_000;
+/** Nobody's tuple: long enough to spare a burst, too short to be found by the next owner. */
+const OWNERLESS_MS = 1_000;
+
+/**
+ * What may be remembered of a decision that `evaluation` gave for `facts` at `nowMs`.
+ *
+ * - A rule bound to a process, a session or a schedule cannot be said in the kernel's key: the socket only, until the next
+ *   full minute, which is also when a schedule may change its mind.
+ * - A rule that ends at a wall time bounds the memory. A minute at most, because the wall clock may be set forward and the
+ *   kernel's memory runs on the boot clock.
+ * - Not certain who it is: the socket, for a short time.
+ */
+export function remembering(facts: Facts, evaluation: Evaluation, nowMs: number): Remembering {
+  if (facts.uid === null) return { for: 'socket', lastsMs: OWNERLESS_MS };
+  let lastsMs = Infinity;
+  let socketOnly = false;
+  for (const rule of evaluation.dynamic) {
+    const { process, session, schedule } = rule.match;
+    if (process !== undefined || session !== undefined || schedule !== undefined) {
+      socketOnly = true;
+      lastsMs = Math.min(lastsMs, MINUTE_MS - (nowMs % MINUTE_MS));
+    }
+    if (typeof rule.lifetime === 'object') lastsMs = Math.min(lastsMs, MINUTE_MS, rule.lifetime.until - nowMs);
+  }
+  if (lastsMs <= 0) return { for: 'nothing' };
+  if (facts.confidence !== 'certain') return { for: 'socket', lastsMs: Math.min(lastsMs, LIKELY_MS) };
+  if (socketOnly) return { for: 'socket', lastsMs };
+  return { for: 'program', lastsMs: lastsMs === Infinity ? null : lastsMs };
+}

@@ -1,0 +1,133 @@
+/** org.bastionfirewall.Helper1: state, mode, pause and what keeps the helper itself. */
+import { array, string, u32, u64 } from '../contract/codec.ts';
+import { INTERFACES } from '../contract/names.ts';
+import { check, degradedReason, loadError, mode, modeOptions, state, statistics } from '../contract/types.ts';
+import type { Check, LoadError } from '../contract/types.ts';
+import type { EngineApi } from '../engine-api.ts';
+import { method, property } from './method.ts';
+import type { ServedInterface } from './method.ts';
+import { clipped, forDialog } from './text.ts';
+import { inRange } from './wire-types.ts';
+
+const DAY_S = 86_400;
+/** A file or a check can have more to say than one message should hold. */
+const MOST_ROWS = 200;
+
+/** What main does for the service, because it concerns the whole helper. */
+export interface Control {
+  readonly version: string;
+  /** Takes the firewall off this machine. */
+  off(): Promise<void>;
+  /** Reads settings and rules again; returns what did not load. */
+  reload(): Promise<readonly LoadError[]>;
+  selfTest(): Promise<readonly Check[]>;
+  /** Throws BastionError InvalidArgument for an unknown level. */
+  setLogLevel(level: string): void;
+  setPacketTrace(on: boolean): void;
+  loadErrors(): readonly LoadError[];
+}
+
+/** Load errors as the wire takes them. */
+export function loadErrorRows(errors: readonly LoadError[]): readonly LoadError[] {
+  return errors.slice(0, MOST_ROWS).map((one) => ({ ...one, message: clipped(one.message) }));
+}
+
+/** The interface on `engine` and `control`. */
+export function helperInterface(engine: EngineApi, control: Control): ServedInterface {
+  return {
+    name: INTERFACES.helper,
+    methods: {
+      Ping: method({ input: [], names: [], output: [], run: () => [] }),
+      ...modeMethods(engine),
+      ...controlMethods(control),
+    },
+    properties: {
+      Version: property(string, () => control.version),
+      Mode: property(mode, () => engine.status().mode),
+      State: property(state, () => engine.status().state),
+      DegradedReasons: property(array(degradedReason), () => engine.status().degradedReasons),
+      Statistics: property(statistics, () => engine.status().statistics),
+      PausedUntil: property(u64, () => engine.status().pausedUntilMs),
+    },
+    signals: {},
+  };
+}
+
+function modeMethods(engine: EngineApi): ServedInterface['methods'] {
+  return {
+    SetMode: method({
+      input: [mode, modeOptions],
+      names: ['mode', 'options'],
+      output: [],
+      details: (_caller, wanted) => ({ subject: `mode ${wanted}` }),
+      async run(_call, wanted, options) {
+        const seconds = options.confirm_s;
+        if (seconds === undefined) await engine.setMode(wanted);
+        else await engine.setMode(wanted, inRange(seconds, 1, DAY_S, 'options.confirm_s') * 1000);
+        return [];
+      },
+    }),
+    Pause: method({
+      input: [u32],
+      names: ['seconds'],
+      output: [],
+      details: (_caller, seconds) => ({ subject: `pause ${String(seconds)} s` }),
+      run(_call, seconds) {
+        engine.pause(inRange(seconds, 1, DAY_S, 'seconds') * 1000);
+        return [];
+      },
+    }),
+    Resume: method({
+      input: [],
+      names: [],
+      output: [],
+      details: () => ({ subject: 'resume' }),
+      run() {
+        engine.resume();
+        return [];
+      },
+    }),
+  };
+}
+
+function controlMethods(control: Control): ServedInterface['methods'] {
+  return {
+    Reload: method({
+      input: [],
+      names: [],
+      output: [array(loadError)],
+      details: () => ({ subject: 'reload' }),
+      run: async () => [loadErrorRows(await control.reload())],
+    }),
+    Off: method({
+      input: [],
+      names: [],
+      output: [],
+      details: () => ({ subject: 'off' }),
+      async run() {
+        await control.off();
+        return [];
+      },
+    }),
+    SelfTest: method({
+      input: [],
+      names: [],
+      output: [array(check)],
+      details: () => ({ subject: 'selftest' }),
+      async run() {
+        const checks = await control.selfTest();
+        return [checks.slice(0, MOST_ROWS).map((one) => ({ ...one, detail: clipped(one.detail) }))];
+      },
+    }),
+    SetLogLevel: method({
+      input: [string],
+      names: ['level'],
+      output: [],
+      details: (_caller, level) => ({ subject: forDialog(`log level ${level}`) }),
+      run(_call, level) {
+        control.setLogLevel(level);
+        return [];
+      },
+    }),
+  };
+}

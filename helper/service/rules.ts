@@ -1,0 +1,101 @@
+/** org.bastionfirewall.Helper1.Rules: what is allowed and denied. */
+import { array, string } from '../contract/codec.ts';
+import { BastionError } from '../contract/errors.ts';
+import { INTERFACES } from '../contract/names.ts';
+import { loadError, ruleEdit, ruleInfo } from '../contract/types.ts';
+import type { RuleEdit, RuleInfo } from '../contract/types.ts';
+import type { EngineApi } from '../engine-api.ts';
+import { loadErrorRows } from './helper.ts';
+import type { Control } from './helper.ts';
+import { method, property } from './method.ts';
+import type { Details, ServedInterface } from './method.ts';
+import { pageOf } from './paging.ts';
+import { forDialog } from './text.ts';
+import { cursor, id, limit, longText, rows } from './wire-types.ts';
+
+/** The formats that Export knows. */
+const EXPORT_FORMATS = ['toml'] as const;
+
+function detailsOf(verb: string, ruleId: string, edit?: RuleEdit): Details {
+  const parts = [verb, edit?.action, edit?.path, edit?.address, ruleId].filter((part) => part !== undefined && part !== '');
+  return { subject: forDialog(parts.join(' ')) };
+}
+
+function ruleById(engine: EngineApi, ruleId: string): RuleInfo {
+  const found = engine.ruleInfos().find((rule) => rule.id === ruleId);
+  if (found === undefined) throw new BastionError('NotFound', 'There is no rule with this id.');
+  return found;
+}
+
+/** The interface on `engine` and `control`. */
+export function rulesInterface(engine: EngineApi, control: Control): ServedInterface {
+  return {
+    name: INTERFACES.rules,
+    methods: { ...readMethods(engine), ...editMethods(engine) },
+    properties: { LoadErrors: property(array(loadError), () => loadErrorRows(control.loadErrors())) },
+    signals: { Changed: '' },
+  };
+}
+
+function readMethods(engine: EngineApi): ServedInterface['methods'] {
+  return {
+    List: method({
+      input: [limit, cursor],
+      names: ['limit', 'cursor'],
+      output: [rows(ruleInfo), string],
+      run(_call, count, from) {
+        const page = pageOf(engine.ruleInfos(), (rule) => rule.id, count, from);
+        return [page.rows, page.next];
+      },
+    }),
+    Get: method({
+      input: [id],
+      names: ['id'],
+      output: [ruleInfo],
+      run: (_call, ruleId) => [ruleById(engine, ruleId)],
+    }),
+    Export: method({
+      input: [string],
+      names: ['format'],
+      output: [longText],
+      async run(_call, format) {
+        if (!EXPORT_FORMATS.some((known) => known === format)) {
+          throw new BastionError('NotSupported', `The formats are ${EXPORT_FORMATS.join(', ')}.`);
+        }
+        return [await engine.exportRules()];
+      },
+    }),
+  };
+}
+
+function editMethods(engine: EngineApi): ServedInterface['methods'] {
+  return {
+    Add: method({
+      input: [ruleEdit],
+      names: ['rule'],
+      output: [string],
+      details: (_caller, edit) => detailsOf('add', edit.id ?? '', edit),
+      run: async (_call, edit) => [await engine.addRule(edit)],
+    }),
+    Update: method({
+      input: [id, ruleEdit],
+      names: ['id', 'change'],
+      output: [],
+      details: (_caller, ruleId, edit) => detailsOf('change', ruleId, edit),
+      async run(_call, ruleId, edit) {
+        await engine.updateRule(ruleId, edit);
+        return [];
+      },
+    }),
+    Remove: method({
+      input: [id],
+      names: ['id'],
+      output: [],
+      details: (_caller, ruleId) => detailsOf('remove', ruleId),
+      async run(_call, ruleId) {
+        await engine.removeRule(ruleId);
+        return [];
+      },
+    }),
+  };
+}

@@ -1,0 +1,214 @@
+/**
+ * The addon's TypeScript face. The addon knows packets, sockets and kernel maps; it knows no rule. One receiver thread owns
+ * every held packet, its deadline and the default verdict, so a blocked JavaScript thread neither opens nor stalls anything
+ * that is decided.
+ *
+ * Shapes: addresses are canonical text; times are CLOCK_BOOTTIME nanoseconds; `device` is `major << 20 | minor`.
+ */
+import { createRequire } from 'node:module';
+
+/** Numbers as in NFQUEUE's uapi are never seen here. */
+export type NativeVerdict = 'accept' | 'refuse' | 'drop';
+
+export interface NativeTuple {
+  readonly family: 4 | 6;
+  readonly protocol: number;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+}
+
+export interface NativeExecutable {
+  readonly device: number;
+  readonly inode: bigint;
+  readonly generation: number;
+  readonly ctimeSec: number;
+}
+
+export interface NativeOwner {
+  readonly cookie: bigint;
+  readonly pid: number;
+  readonly startNs: bigint;
+  readonly uid: number;
+  readonly gid: number;
+  readonly executable: NativeExecutable;
+  readonly mountNamespace: number;
+  readonly networkNamespace: bigint;
+  readonly cgroup: bigint;
+  readonly command: string;
+}
+
+/** An undecided flow whose packets are held until it is answered or its deadline passes. */
+export interface NativeAsk {
+  /** Never used twice while the addon is loaded. */
+  readonly id: number;
+  readonly tuple: NativeTuple;
+  readonly owner: NativeOwner | null;
+  readonly evidence: 'kernel' | 'sock_diag' | 'none';
+  /** Path as the kernel walked it (evidence kernel) or readlink of /proc/PID/exe (sock_diag); null if unknown. */
+  readonly path: string | null;
+  readonly interfaceIndex: number;
+  readonly interfaceName: string;
+  /** Length of the first packet's IP datagram, in bytes. */
+  readonly length: number;
+  /** UDP payload of a datagram to port 53, at most 512 bytes; null otherwise. */
+  readonly payload: Uint8Array | null;
+  readonly heldAtNs: bigint;
+}
+
+/** One summary line of a packet that reached the queue, for `monitor --packets`. */
+export interface NativePacket {
+  readonly timeNs: bigint;
+  readonly tuple: NativeTuple;
+  readonly length: number;
+  readonly interfaceName: string;
+}
+
+/** What the receiver thread tells, in batches, in order. */
+export interface NativeEvents {
+  readonly asks: readonly NativeAsk[];
+  /** Asks that ended without an answer: their deadline passed and the default verdict was given, or the queue failed. */
+  readonly ended: readonly { readonly id: number; readonly why: 'deadline' | 'queue-failed' }[];
+  /** Packets, only while `setPacketTrace(true)`; at most 1024 a batch, the rest counted in `traceLost`. */
+  readonly packets: readonly NativePacket[];
+  /** The queue's socket failed (false) or works again (true). */
+  readonly queueReady?: boolean;
+  /** Sentence for the log, when `queueReady` is there. */
+  readonly message?: string;
+}
+
+export interface NativeAnswer {
+  readonly id: number;
+  /** `hold` sets a new deadline and gives no verdict. */
+  readonly verdict: NativeVerdict | 'hold';
+  /** With `hold`: when the thread gives the default verdict by itself. */
+  readonly deadlineNs?: bigint;
+  /**
+   * Remember the verdict for this very flow (socket cookie and destination; the tuple alone without a cookie), until this
+   * time; 0n for as long as the socket lives. Written before the verdict is given. Absent: only the held packets.
+   */
+  readonly rememberUntilNs?: bigint;
+}
+
+/** A decision for every flow of one program, user and network namespace to one destination. */
+export interface NativeRemembered {
+  readonly executable: NativeExecutable;
+  readonly uid: number;
+  readonly networkNamespace: bigint;
+  readonly protocol: number;
+  readonly family: 4 | 6;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+  readonly verdict: NativeVerdict;
+  /** 0n: until the generation changes. */
+  readonly untilNs: bigint;
+}
+
+export interface NativeCounters {
+  /** Packets taken from the queue. */
+  readonly packets: number;
+  /** Asks made. */
+  readonly asks: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly dropped: number;
+  /** Default verdicts given because a deadline passed. */
+  readonly defaultVerdicts: number;
+  /** Packets dropped because a limit (held in all, per flow, per uid) was reached. */
+  readonly limitDrops: number;
+  /** Packets without a known owner. */
+  readonly unidentified: number;
+  /** Packets decided by the thread itself from what was remembered. */
+  readonly remembered: number;
+  /** From /proc/net/netfilter/nfnetlink_queue: waiting now, dropped by the kernel (queue full), dropped towards us. */
+  readonly queueLength: number;
+  readonly queueDropped: number;
+  readonly queueUserDropped: number;
+  /** ENOBUFS seen on the queue's socket. */
+  readonly overruns: number;
+  readonly held: number;
+  /** Packets that the kernel decided without us, summed over CPUs; 0 without kernel maps. */
+  readonly kernelAllowed: number;
+  readonly kernelRefused: number;
+  readonly ringLost: number;
+  readonly traceLost: number;
+  readonly malformed: number;
+  /** CLOCK_BOOTTIME of the thread's last turn: for the watchdog. */
+  readonly lastTurnNs: bigint;
+}
+
+export interface NativeOptions {
+  /** 0 to 65535. Taken by another process: `open` throws an Error whose `code` is 'EBUSY'. */
+  readonly queueNumber: number;
+  /** Packets the kernel may hold for us. */
+  readonly queueMaxLength: number;
+  readonly maxHeld: number;
+  readonly maxHeldPerFlow: number;
+  readonly maxHeldPerUid: number;
+  /** How long an ask may stay without any answer before the default verdict. */
+  readonly answerDeadlineMs: number;
+  readonly defaultVerdict: NativeVerdict;
+  /** One bit; a refused packet leaves the queue accepted with this mark and the ruleset refuses it. */
+  readonly refuseMark: number;
+  /** null: no kernel identification, the fallback through sock_diag and /proc does it all. */
+  readonly kernel: {
+    /** Compiled BPF object. */
+    readonly objectPath: string;
+    /** cgroup v2 folder whose processes are guarded. */
+    readonly cgroupPath: string;
+    /** Folder on a bpffs, made if missing (0700): maps/, progs/ and links/ below it. */
+    readonly pinPath: string;
+    /** The pinned programs only note owners and every decision is left to the receiver thread: to measure what that costs. */
+    readonly decideInThread?: boolean;
+  } | null;
+}
+
+/** What `open` managed; a missing kernel part is an entry of `missing`, never a throw. */
+export interface NativeFeatures {
+  readonly identification: 'kernel' | 'sock_diag';
+  /** Pinned program paths for xt_bpf, when the kernel has them. */
+  readonly xtAllow: string | null;
+  readonly xtRefuse: string | null;
+  /** Everything that did not load: what, and the system's words for why. */
+  readonly missing: readonly { readonly what: string; readonly why: string }[];
+}
+
+export interface NativeDataPath {
+  readonly features: NativeFeatures;
+  /** Unknown ids are ignored (the ask ended meanwhile). Returns the number of packets that got their verdict. */
+  answer(answers: readonly NativeAnswer[]): number;
+  remember(entries: readonly NativeRemembered[]): void;
+  /** Forgets every remembered decision, of flows too, at once: one generation bump. */
+  forgetAll(): void;
+  setDefaultVerdict(verdict: NativeVerdict): void;
+  setAnswerDeadlineMs(ms: number): void;
+  setPacketTrace(on: boolean): void;
+  counters(): NativeCounters;
+  /** Gives what is held the default verdict, leaves the queue; pins stay unless `unpin`. Idempotent. */
+  close(options: { readonly unpin: boolean }): Promise<void>;
+}
+
+/** Identity of a file in this mount namespace, comparable with what the kernel records; null if it is not there. */
+export interface NativeFileIdentity extends NativeExecutable {
+  /** `device` from /proc/self/mountinfo, which is the kernel's s_dev even on btrfs. */
+  readonly uid: number;
+  readonly mode: number;
+  readonly sizeBytes: number;
+}
+
+export interface NativeBinding {
+  open(options: NativeOptions, onEvents: (events: NativeEvents) => void): NativeDataPath;
+  fileIdentity(path: string): NativeFileIdentity | null;
+  /** CLOCK_BOOTTIME. */
+  bootNs(): bigint;
+  /** sd_notify(3) to NOTIFY_SOCKET from this process; false without one. */
+  notify(state: string): boolean;
+  /** Cookie of this process's network namespace. */
+  networkNamespaceCookie(): bigint;
+}
+
+/** Loads build/native/bastion.node, or the file named by BASTION_NATIVE (tests run a sanitized build that way). */
+export function loadBinding(path: string): NativeBinding {
+  return createRequire(import.meta.url)(path) as NativeBinding;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What every thread may ask of the data path. The receiver's own turns are in receiver.cpp.
+#include "data_path.hpp"
+
+#include <linux/if.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+namespace bastion {
+
+DataPath::DataPath(const Options& options, std::function<void()> notify)
+    : options_(options),
+      notify_(std::move(notify)),
+      queue_(options.queueNumber, options.queueMaxLength),
+      held_(options.limits),
+      defaultVerdict_(options.defaultVerdict),
+      answerDeadlineNs_(options.answerDeadlineMs * nsPerMs) {}
+
+std::unique_ptr<DataPath> DataPath::open(const Options& options, std::function<void()> notify, QueueError& error) {
+  std::unique_ptr<DataPath> path(new DataPath(options, std::move(notify)));
+  // The queue comes first: a second helper must not touch the maps of the one that runs.
+  if (!path->openHandles(error) || !path->queue_.open(error)) return nullptr;
+  if (options.withKernel) path->kernel_ = KernelPart::open(options.kernel, path->missing_);
+  path->memory_ = std::make_unique<DecisionMemory>(path->kernel_.get());
+  DataPath* self = path.get();
+  KernelPart* kernel = path->kernel_.get();
+  path->resolver_ = std::make_unique<Resolver>(
+      networkNamespaceCookie(),
+      [kernel](uint64_t cookie, bastion_owner& owner) { return kernel != nullptr && kernel->lookupOwner(cookie, owner); },
+      [self](uint64_t id, Attribution attribution) { self->onResolved(id, std::move(attribution)); });
+  path->watchQueue(true);
+  if (kernel != nullptr) {
+    epoll_event ring{};
+    ring.events = EPOLLIN;
+    ring.data.fd = kernel->ringFd();
+    epoll_ctl(path->epoll_.get(), EPOLL_CTL_ADD, kernel->ringFd(), &ring);
+  }
+  path->thread_ = std::thread([self] { self->run(); });
+  return path;
+}
+
+bool DataPath::openHandles(QueueError& error) {
+  epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
+  wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  timer_.reset(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  control_.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  for (const UniqueFd* fd : {&wake_, &timer_}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd->get();
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd->get(), &event) == 0) continue;
+    error = {errno, "cannot make the receiver's handles: " + errorText(errno)};
+    return false;
+  }
+  return true;
+}
+
+DataPath::~DataPath() { close(false); }
+
+Reports DataPath::takeReports() {
+  const std::scoped_lock lock(mutex_);
+  announced_ = false;
+  for (AskReport& ask : reports_.asks) {
+    if (HeldFlow* flow = held_.byId(ask.id)) flow->state = AskState::told;
+  }
+  return std::exchange(reports_, {});
+}
+
+void DataPath::announce() {
+  if (announced_ || closed_) return;
+  announced_ = true;
+  notify_();
+}
+
+uint32_t DataPath::answer(const std::vector<Answer>& answers) {
+  const std::scoped_lock lock(mutex_);
+  uint32_t given = 0;
+  if (closed_) return given;
+  for (const Answer& answer : answers) {
+    HeldFlow* flow = held_.byId(answer.id);
+    if (flow == nullptr) continue;
+    if (answer.hold) {
+      held_.setDeadline(*flow, answer.deadlineNs);
+      continue;
+    }
+    if (answer.rememberUntilNs) memory_->rememberFlow(flow->identity, answer.verdict, *answer.rememberUntilNs, bootNs());
+    given += giveAll(held_.take(answer.id), answer.verdict);
+  }
+  verdicts_.send(queue_.fd());
+  armTimer();
+  return given;
+}
+
+void DataPath::remember(const std::vector<std::pair<bastion_verdict_key, bastion_verdict>>& entries) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) return;
+  for (const auto& [key, value] : entries) memory_->rememberProgram(key, static_cast<Verdict>(value.verdict), value.until_ns);
+}
+
+void DataPath::forgetAll() {
+  const std::scoped_lock lock(mutex_);
+  if (!closed_) memory_->forgetAll();
+}
+
+void DataPath::setDefaultVerdict(Verdict verdict) {
+  const std::scoped_lock lock(mutex_);
+  defaultVerdict_ = verdict;
+}
+
+void DataPath::setAnswerDeadlineMs(uint32_t ms) {
+  const std::scoped_lock lock(mutex_);
+  answerDeadlineNs_ = ms * nsPerMs;
+}
+
+void DataPath::setPacketTrace(bool on) {
+  const std::scoped_lock lock(mutex_);
+  trace_ = on;
+}
+
+Counters DataPath::counters() {
+  Counters counters;
+  {
+    const std::scoped_lock lock(mutex_);
+    counters = counters_;
+    counters.held = held_.packets();
+    if (closed_) return counters;
+  }
+  readQueueStatus(options_.queueNumber, counters.queue);
+  if (kernel_) counters.kernel = kernel_->counters();
+  return counters;
+}
+
+void DataPath::close(bool unpin) {
+  stopping_ = true;
+  if (wake_.valid()) eventfd_write(wake_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+  if (resolver_) resolver_->stop();
+  const std::scoped_lock lock(mutex_);
+  if (!closed_) {
+    closed_ = true;
+    for (const uint64_t id : held_.all()) giveAll(held_.take(id), defaultVerdict_);
+    verdicts_.send(queue_.fd());
+    queue_.close();
+    reports_ = {};
+    memory_.reset();
+    kernel_.reset();
+  }
+  if (unpin && options_.withKernel) KernelPart::removePins(options_.kernel.pinPath);
+}
+
+std::string DataPath::interfaceName(uint32_t index) const {
+  ifreq request{};
+  request.ifr_ifindex = static_cast<int>(index);
+  return index != 0 && ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+}
+
+uint64_t networkNamespaceCookie() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  return getsockopt(fd.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
+}  // namespace bastion

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "kernel_part.hpp"
+
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cstdio>
+#include <fcntl.h>
+#include <string_view>
+#include <sys/mman.h>
+
+#include "pins.hpp"
+
+namespace bastion {
+
+namespace {
+
+constexpr std::array optionalPrograms = {"on_bind4", "on_bind6", "on_ingress"};
+constexpr size_t complaintBytes = 512;
+
+// libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
+thread_local std::string complaint;
+
+int keepComplaint(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  char text[complaintBytes];
+  const int length = vsnprintf(text, sizeof text, format, arguments);
+  // The first line names the cause; the rest repeats it for each layer above.
+  if (complaint.empty()) complaint = text;
+  if (!complaint.empty() && complaint.back() == '\n') complaint.pop_back();
+  return length;
+}
+
+std::string reason(int error) {
+  std::string text = errorText(error);
+  if (!complaint.empty()) text += " (" + complaint.substr(0, complaint.find('\n')) + ")";
+  complaint.clear();
+  return text;
+}
+
+bool isOptional(const bpf_program* program) {
+  const std::string_view name = bpf_program__name(program);
+  return std::ranges::any_of(optionalPrograms, [name](const char* other) { return name == other; });
+}
+
+bool isForNetfilter(const bpf_program* program) { return bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER; }
+
+template <class Key>
+void emptyMap(int fd) {
+  // Deleting the first key again and again needs no cursor that a deletion could break.
+  Key key{};
+  while (bpf_map_get_next_key(fd, nullptr, &key) == 0 && bpf_map_delete_elem(fd, &key) == 0) {
+  }
+}
+
+}  // namespace
+
+bool KernelPart::load(const KernelPaths& paths, bool optionalParts, bool reuse, std::string& why) {
+  const PinFolders folders(paths.pinPath);
+  complaint.clear();
+  bpf_object* object = bpf_object__open_file(paths.objectPath.c_str(), nullptr);
+  if (object == nullptr) {
+    why = paths.objectPath + ": " + reason(errno);
+    return false;
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (reuse) bpf_map__set_pin_path(map, (folders.maps + "/" + bpf_map__name(map)).c_str());
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    if (!optionalParts && isOptional(program)) bpf_program__set_autoload(program, false);
+  }
+  const int result = bpf_object__load(object);
+  if (result < 0) {
+    why = reason(result);
+    bpf_object__close(object);
+    return false;
+  }
+  object_ = object;
+  return true;
+}
+
+bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing) {
+  const PinFolders folders(paths.pinPath);
+  const UniqueFd cgroup(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!cgroup.valid()) {
+    missing.push_back({"owner hooks", paths.cgroupPath + ": " + errorText(errno)});
+    return false;
+  }
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_) {
+    const std::string name = bpf_program__name(program);
+    if (!optionalParts && isOptional(program)) continue;
+    complaint.clear();
+    if (isForNetfilter(program)) {
+      const int result = replacePin(bpf_program__fd(program), folders.programs + "/" + name);
+      if (result == 0) continue;
+      missing.push_back({name, reason(result)});
+      return false;
+    }
+    const int result = attachPinned(program, cgroup.get(), folders.links + "/" + name, reuse);
+    if (result == 0) continue;
+    missing.push_back({name, reason(result)});
+    if (!isOptional(program)) return false;
+  }
+  if (reuse) return true;
+  emptyPinFolder(folders.maps);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object_) {
+    if (replacePin(bpf_map__fd(map), folders.maps + "/" + bpf_map__name(map)) == 0) continue;
+    missing.push_back({std::string("pin of the map ") + bpf_map__name(map), errorText(errno)});
+    return false;
+  }
+  return true;
+}
+
+bool KernelPart::start(const KernelPaths& paths, std::string& why) {
+  const auto fd = [this](const char* name) { return bpf_object__find_map_fd_by_name(object_, name); };
+  pending_ = fd("pending");
+  owners_ = fd("owners");
+  flows_ = fd("flows");
+  verdicts_ = fd("verdicts");
+  seen_ = fd("seen");
+  counters_ = fd("counters");
+  complaint.clear();
+  void* memory = mmap(nullptr, sizeof(bastion_settings), PROT_READ | PROT_WRITE, MAP_SHARED, fd("settings"), 0);
+  if (memory == MAP_FAILED) {
+    why = "settings map: " + errorText(errno);
+    return false;
+  }
+  settings_ = static_cast<bastion_settings*>(memory);
+  ring_ = ring_buffer__new(fd("executables"), &KernelPart::onPath, this, nullptr);
+  if (ring_ == nullptr) {
+    why = "executables ring: " + reason(errno);
+    return false;
+  }
+  settings_->layout = BASTION_LAYOUT;
+  settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
+  bumpGeneration();
+  forgetOldDecisions();
+  // What an earlier consumer was told is lost with it: every path is told again.
+  emptyMap<bastion_executable>(seen_);
+  setDrained(bootNs());
+  return true;
+}
+
+std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vector<Missing>& missing) {
+  libbpf_set_print(keepComplaint);
+  const PinFolders folders(paths.pinPath);
+  if (!makePinFolders(folders)) {
+    missing.push_back({"owner hooks", paths.pinPath + ": " + (errno == ENOTSUP ? "not on a BPF file system" : errorText(errno))});
+    return nullptr;
+  }
+  std::unique_ptr<KernelPart> part(new KernelPart());
+  std::string why;
+  const bool fits = pinnedLayoutFits(folders);
+  bool reuse = fits && part->load(paths, true, true, why);
+  bool optionalParts = true;
+  if (!reuse && !part->load(paths, true, false, why)) {
+    missing.push_back({"replies to peers that spoke first", why});
+    optionalParts = false;
+    reuse = fits && part->load(paths, false, true, why);
+    if (!reuse && !part->load(paths, false, false, why)) {
+      missing.back() = {"owner hooks", why};
+      return nullptr;
+    }
+  }
+  const bool attached = part->attach(paths, reuse, optionalParts, missing);
+  if (!attached || !part->start(paths, why)) {
+    if (attached) missing.push_back({"owner hooks", why});
+    // Half of the hooks would name owners for half of the packets.
+    removePinFolders(folders);
+    return nullptr;
+  }
+  part->xtAllow_ = folders.programs + "/xt_allow";
+  part->xtRefuse_ = folders.programs + "/xt_refuse";
+  return part;
+}
+
+void KernelPart::removePins(const std::string& pinPath) { removePinFolders(PinFolders(pinPath)); }
+
+KernelPart::~KernelPart() {
+  if (ring_ != nullptr) ring_buffer__free(ring_);
+  if (settings_ != nullptr) munmap(settings_, sizeof *settings_);
+  if (object_ != nullptr) bpf_object__close(object_);
+}
+
+uint32_t KernelPart::generation() const { return __atomic_load_n(&settings_->generation, __ATOMIC_ACQUIRE); }
+
+void KernelPart::bumpGeneration() { __atomic_add_fetch(&settings_->generation, 1, __ATOMIC_ACQ_REL); }
+
+void KernelPart::setDrained(uint64_t ns) { __atomic_store_n(&settings_->drained_ns, ns, __ATOMIC_RELEASE); }
+
+void KernelPart::forgetOldDecisions() { emptyMap<bastion_verdict_key>(verdicts_); }
+
+bool KernelPart::lookupPending(const bastion_tuple& tuple, bastion_pending& entry) const {
+  return bpf_map_lookup_elem(pending_, &tuple, &entry) == 0;
+}
+
+bool KernelPart::lookupOwner(uint64_t cookie, bastion_owner& owner) const {
+  return bpf_map_lookup_elem(owners_, &cookie, &owner) == 0;
+}
+
+// A write that fails costs a trip through the queue, where the thread's own memory answers. What was there before goes:
+// an older verdict must not outlive a newer one.
+void KernelPart::writeFlow(const bastion_flow_key& key, const bastion_verdict& verdict) {
+  if (bpf_map_update_elem(flows_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(flows_, &key);
+}
+
+void KernelPart::writeVerdict(const bastion_verdict_key& key, const bastion_verdict& verdict) {
+  if (bpf_map_update_elem(verdicts_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(verdicts_, &key);
+}
+
+void KernelPart::deleteVerdict(const bastion_verdict_key& key) { bpf_map_delete_elem(verdicts_, &key); }
+
+int KernelPart::ringFd() const { return ring_buffer__epoll_fd(ring_); }
+
+void KernelPart::consumePaths() { ring_buffer__consume(ring_); }
+
+int KernelPart::onPath(void* context, void* data, size_t size) {
+  const auto* event = static_cast<const bastion_path_event*>(data);
+  if (size < sizeof *event || event->complete == 0 || event->length > BASTION_PATH_BYTES) return 0;
+  std::string path;
+  std::string_view names(event->names, event->length);
+  while (!names.empty()) {
+    const size_t end = names.find('\0');
+    if (end == std::string_view::npos) return 0;
+    path.insert(0, "/" + std::string(names.substr(0, end)));
+    names.remove_prefix(end + 1);
+  }
+  if (!path.empty()) static_cast<KernelPart*>(context)->paths_.put(event->executable, std::move(path));
+  return 0;
+}
+
+const std::string* KernelPart::pathOf(const bastion_executable& executable) {
+  const std::string* path = paths_.find(executable);
+  if (path == nullptr) bpf_map_delete_elem(seen_, &executable);
+  return path;
+}
+
+KernelCounters KernelPart::counters() const {
+  KernelCounters sums{};
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return sums;
+  std::vector<uint64_t> values(static_cast<size_t>(cpus));
+  for (uint32_t index = 0; index < sums.size(); index += 1) {
+    if (bpf_map_lookup_elem(counters_, &index, values.data()) < 0) continue;
+    for (const uint64_t value : values) sums[index] += value;
+  }
+  return sums;
+}
+
+}  // namespace bastion

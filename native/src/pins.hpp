@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What stands on the bpffs: a folder each for maps, programs and links, for root only.
+#pragma once
+
+#include <string>
+
+struct bpf_program;
+
+namespace bastion {
+
+struct PinFolders {
+  explicit PinFolders(const std::string& path) : root(path), maps(path + "/maps"), programs(path + "/progs"), links(path + "/links") {}
+  std::string root;
+  std::string maps;
+  std::string programs;
+  std::string links;
+};
+
+/// Makes the folders (0700). False with errno if the path is not on a bpffs or cannot be made.
+bool makePinFolders(const PinFolders& folders);
+
+/// Unlinks every pin and the folders.
+void removePinFolders(const PinFolders& folders);
+
+/// Unlinks the pins inside one folder.
+void emptyPinFolder(const std::string& folder);
+
+/// Pins `fd` so that `path` never is without a pin: 0 or -errno.
+int replacePin(int fd, const std::string& path);
+
+/// Attaches the program to the cgroup, in place of the program that is pinned there for the same cgroup: 0 or -errno.
+int attachPinned(bpf_program* program, int cgroupFd, const std::string& path, bool adopt);
+
+/// Are the pinned maps of this program's structures?
+bool pinnedLayoutFits(const PinFolders& folders);
+
+}  // namespace bastion

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The receiver thread's turns.
+#include <algorithm>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#include "data_path.hpp"
+
+namespace bastion {
+
+namespace {
+
+constexpr int reopenMs = 100;
+// An idle thread looks after its socket and shows that it lives.
+constexpr int idleMs = 1000;
+// After the last packet, once: tells the recorder that nothing waits, so that a tuple may change hands.
+constexpr int settleMs = 25;
+constexpr size_t maxTrace = 1024;
+constexpr size_t maxQueueReports = 16;
+constexpr size_t maxPayload = 512;
+constexpr uint16_t dnsPort = 53;
+constexpr int maxEvents = 8;
+
+}  // namespace
+
+/// What is known of a packet's sender before anybody looks into /proc.
+struct DataPath::Subject {
+  enum class Next { decide, resolve } next = Next::decide;
+  Attribution attribution;
+  FlowIdentity identity;
+  uint64_t cookie = 0;
+  uint32_t uid = noUid;
+};
+
+void DataPath::run() {
+  pthread_setname_np(pthread_self(), "bastion-queue");
+  while (!stopping_) turn();
+}
+
+void DataPath::turn() {
+  epoll_event events[maxEvents];
+  int timeout = idleMs;
+  if (!queue_.isOpen()) timeout = reopenMs;
+  else if (settling_) timeout = settleMs;
+  const int count = epoll_wait(epoll_.get(), events, maxEvents, timeout);
+  if (stopping_) return;
+  const std::scoped_lock lock(mutex_);
+  counters_.lastTurnNs = bootNs();
+  if (!queue_.isOpen()) return reopenQueue();
+  bool packets = count == 0 && settling_;
+  if (count == 0 && !queue_.healthy()) return failQueue("the packet queue's socket is gone");
+  for (int i = 0; i < count; i += 1) {
+    const int fd = events[i].data.fd;
+    uint64_t ticks = 0;
+    if (fd == queue_.fd()) {
+      packets = true;
+    } else if (fd == wake_.get()) {
+      eventfd_read(fd, &ticks);
+    } else if (fd == timer_.get()) {
+      if (read(fd, &ticks, sizeof ticks) > 0) armedNs_ = 0;
+    } else if (kernel_) {
+      kernel_->consumePaths();
+    }
+  }
+  if (packets) receive();
+  expire();
+  verdicts_.send(queue_.fd());
+  armTimer();
+}
+
+void DataPath::receive() {
+  const uint64_t before = bootNs();
+  bool drained = false;
+  const QueueSocket::Read result = queue_.receive(batch_, drained);
+  if (result == QueueSocket::Read::failed) return failQueue("the packet queue failed: " + errorText(queue_.lastError()));
+  if (result == QueueSocket::Read::overrun) counters_.overruns += 1;
+  settling_ = !batch_.empty() || !drained;
+  if (batch_.empty()) {
+    if (drained && kernel_) kernel_->setDrained(before);
+    return;
+  }
+  if (kernel_) kernel_->consumePaths();
+  for (const QueuedPacket& packet : batch_) onPacket(packet);
+  if (drained && kernel_) kernel_->setDrained(before);
+}
+
+DataPath::Subject DataPath::identify(const bastion_tuple& tuple, const QueuedPacket& packet) {
+  Subject subject;
+  subject.uid = packet.uid;
+  subject.identity = flowIdentity(tuple, nullptr, packet.uid);
+  bastion_pending entry{};
+  if (!kernel_ || !kernel_->lookupPending(tuple, entry)) {
+    if (!recorderSeen_) subject.next = Subject::Next::resolve;
+    return subject;
+  }
+  recorderSeen_ = true;
+  if ((entry.flags & BASTION_PENDING_AMBIGUOUS) != 0 || entry.owner.cookie == 0) return subject;
+  subject.cookie = entry.owner.cookie;
+  subject.identity = flowIdentity(tuple, &entry.owner, packet.uid);
+  if (entry.owner.pid == 0) {
+    subject.next = Subject::Next::resolve;
+    return subject;
+  }
+  subject.uid = entry.owner.uid;
+  subject.attribution.owner = entry.owner;
+  subject.attribution.evidence = Evidence::kernel;
+  return subject;
+}
+
+void DataPath::onPacket(const QueuedPacket& packet) {
+  counters_.packets += 1;
+  const auto parsed = parsePacket({packet.data, packet.size});
+  if (!parsed) {
+    counters_.malformed += 1;
+    return give(packet.id, packet.mark, undecidable());
+  }
+  const uint64_t nowNs = bootNs();
+  if (trace_) {
+    if (reports_.packets.size() >= maxTrace) counters_.traceLost += 1;
+    else reports_.packets.push_back({nowNs, parsed->tuple, packet.length, interfaceName(packet.interfaceIndex)});
+    announce();
+  }
+  Subject subject = identify(parsed->tuple, packet);
+  auto verdict = memory_->recallFlow(subject.identity, nowNs);
+  if (!verdict && subject.attribution.owner)
+    verdict = memory_->recallProgram(*subject.attribution.owner, parsed->tuple.destination, nowNs);
+  if (verdict) {
+    counters_.remembered += 1;
+    return give(packet.id, packet.mark, *verdict);
+  }
+  hold(packet, *parsed, std::move(subject));
+}
+
+void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subject subject) {
+  FlowIdentity join = subject.identity;
+  memcpy(join.source, parsed.tuple.source, sizeof join.source);
+  join.sourcePort = parsed.tuple.source_port;
+  HeldFlow* known = held_.byJoin(join);
+  const uint32_t uid = known == nullptr ? subject.uid : known->limitUid;
+  if (!held_.hasRoom(uid) || (known != nullptr && !held_.addPacket(*known, {packet.id, packet.mark}))) {
+    counters_.limitDrops += 1;
+    return give(packet.id, packet.mark, Verdict::drop);
+  }
+  if (known != nullptr) return;
+  HeldFlow flow;
+  flow.identity = subject.identity;
+  flow.join = join;
+  flow.tuple = parsed.tuple;
+  flow.attribution = std::move(subject.attribution);
+  flow.interfaceIndex = packet.interfaceIndex;
+  flow.length = packet.length;
+  flow.limitUid = uid;
+  flow.heldAtNs = bootNs();
+  flow.deadlineNs = flow.heldAtNs + answerDeadlineNs_;
+  const bastion_destination& to = parsed.tuple.destination;
+  if (to.protocol == IPPROTO_UDP && ntohs(to.port) == dnsPort)
+    flow.payload.assign(parsed.payload.begin(), parsed.payload.begin() + std::min(parsed.payload.size(), maxPayload));
+  HeldFlow& stored = held_.insert(std::move(flow));
+  if (!held_.addPacket(stored, {packet.id, packet.mark})) {
+    held_.take(stored.id);
+    counters_.limitDrops += 1;
+    return give(packet.id, packet.mark, Verdict::drop);
+  }
+  if (subject.next == Subject::Next::resolve && resolver_->submit({stored.id, parsed.tuple, subject.cookie}))
+    stored.state = AskState::resolving;
+  else
+    tellAsk(stored);
+}
+
+void DataPath::onResolved(uint64_t id, Attribution attribution) {
+  const std::scoped_lock lock(mutex_);
+  HeldFlow* flow = held_.byId(id);
+  if (closed_ || flow == nullptr) return;
+  flow->attribution = std::move(attribution);
+  std::optional<Verdict> verdict;
+  if (flow->attribution.owner)
+    verdict = memory_->recallProgram(*flow->attribution.owner, flow->tuple.destination, bootNs());
+  if (!verdict) return tellAsk(*flow);
+  counters_.remembered += flow->packets.size();
+  giveAll(held_.take(id), *verdict);
+  verdicts_.send(queue_.fd());
+}
+
+void DataPath::tellAsk(HeldFlow& flow) {
+  flow.state = AskState::waiting;
+  Attribution& who = flow.attribution;
+  if (!who.owner) counters_.unidentified += flow.packets.size();
+  if (who.evidence == Evidence::kernel && who.path.empty()) {
+    const std::string* path = kernel_->pathOf(who.owner->executable);
+    if (path != nullptr) who.path = *path;
+  }
+  counters_.asks += 1;
+  reports_.asks.push_back({flow.id, flow.tuple, who, flow.interfaceIndex, interfaceName(flow.interfaceIndex), flow.length,
+                           flow.payload, flow.heldAtNs});
+  announce();
+}
+
+void DataPath::give(uint32_t id, uint32_t mark, Verdict verdict) {
+  if (verdict == Verdict::accept) counters_.accepted += 1;
+  else if (verdict == Verdict::refuse) counters_.refused += 1;
+  else counters_.dropped += 1;
+  const bool refuse = verdict == Verdict::refuse;
+  verdicts_.add(queue_.fd(), options_.queueNumber, id, verdict != Verdict::drop, refuse, mark | options_.refuseMark);
+}
+
+uint32_t DataPath::giveAll(const HeldFlow& flow, Verdict verdict) {
+  for (const HeldPacket& packet : flow.packets) give(packet.id, packet.mark, verdict);
+  return static_cast<uint32_t>(flow.packets.size());
+}
+
+void DataPath::expire() {
+  const uint64_t next = held_.nextDeadlineNs();
+  const uint64_t nowNs = bootNs();
+  if (next == 0 || next > nowNs) return;
+  for (const uint64_t id : held_.expired(nowNs)) {
+    const HeldFlow flow = held_.take(id);
+    counters_.defaultVerdicts += giveAll(flow, defaultVerdict_);
+    if (flow.state == AskState::told) reports_.ended.push_back({id, false});
+  }
+  // What was never told needs no end either.
+  std::erase_if(reports_.asks, [this](const AskReport& ask) { return held_.byId(ask.id) == nullptr; });
+  if (!reports_.ended.empty()) announce();
+}
+
+void DataPath::armTimer() {
+  const uint64_t next = held_.nextDeadlineNs();
+  if (next == 0 || (armedNs_ != 0 && armedNs_ <= next)) return;
+  itimerspec when{};
+  when.it_value.tv_sec = static_cast<time_t>(next / nsPerSecond);
+  when.it_value.tv_nsec = static_cast<long>(next % nsPerSecond);
+  // Zero would disarm the timer instead of firing at once.
+  if (when.it_value.tv_sec == 0 && when.it_value.tv_nsec == 0) when.it_value.tv_nsec = 1;
+  if (timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) == 0) armedNs_ = next;
+}
+
+void DataPath::watchQueue(bool on) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = queue_.fd();
+  epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, queue_.fd(), &event);
+}
+
+void DataPath::failQueue(const std::string& why) {
+  // The kernel drops what waits in a queue that closes, and everything that comes while nobody listens.
+  watchQueue(false);
+  queue_.close();
+  verdicts_.clear();
+  for (const uint64_t id : held_.all()) {
+    const HeldFlow flow = held_.take(id);
+    counters_.dropped += flow.packets.size();
+    if (flow.state == AskState::told) reports_.ended.push_back({id, true});
+  }
+  reports_.asks.clear();
+  settling_ = false;
+  if (reports_.queue.size() < maxQueueReports) reports_.queue.push_back({false, why});
+  announce();
+}
+
+void DataPath::reopenQueue() {
+  QueueError error;
+  if (!queue_.open(error)) return;
+  watchQueue(true);
+  if (kernel_) kernel_->setDrained(bootNs());
+  if (reports_.queue.size() < maxQueueReports) reports_.queue.push_back({true, "the packet queue works again"});
+  announce();
+}
+
+}  // namespace bastion

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "resolver.hpp"
+
+#include "sockets.hpp"
+
+namespace bastion {
+
+namespace {
+
+bastion_owner ownerOf(const ProcessRecord& record, uint64_t cookie, uint64_t networkNamespace) {
+  bastion_owner owner{};
+  owner.cookie = cookie;
+  owner.start_ns = record.startNs;
+  owner.network_namespace = networkNamespace;
+  owner.executable = record.executable;
+  owner.pid = record.pid;
+  owner.uid = record.uid;
+  owner.gid = record.gid;
+  owner.mount_namespace = record.mountNamespace;
+  memcpy(owner.command, record.command, sizeof owner.command);
+  return owner;
+}
+
+bool sameSockets(const std::vector<FoundSocket>& a, const std::vector<FoundSocket>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); i += 1) {
+    if (a[i].inode != b[i].inode || a[i].uid != b[i].uid) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Resolver::Resolver(uint64_t networkNamespace, KernelOwner kernelOwner, Done done)
+    : networkNamespace_(networkNamespace), kernelOwner_(std::move(kernelOwner)), done_(std::move(done)), thread_([this] { run(); }) {}
+
+Resolver::~Resolver() { stop(); }
+
+bool Resolver::submit(const ResolveJob& job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_ || jobs_.size() >= maxJobs) return false;
+    jobs_.push_back(job);
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void Resolver::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    jobs_.clear();
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Resolver::run() {
+  pthread_setname_np(pthread_self(), "bastion-resolve");
+  for (;;) {
+    ResolveJob job;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      if (stopping_) return;
+      job = jobs_.front();
+      jobs_.pop_front();
+    }
+    done_(job.askId, resolve(job));
+  }
+}
+
+/// Every socket that could have sent the packet must belong to one program, and look the same when asked again.
+std::optional<ProcessRecord> Resolver::holderOf(const ResolveJob& job, uint64_t& cookie) {
+  const auto sockets = findSockets(job.tuple, job.cookie);
+  std::optional<ProcessRecord> holder;
+  for (const FoundSocket& socket : sockets) {
+    const auto record = holders_.find(socket.inode);
+    if (!record) return std::nullopt;
+    if (holder && (holder->uid != record->uid || !sameExecutable(holder->executable, record->executable))) return std::nullopt;
+    if (!holder) {
+      holder = record;
+      cookie = socket.cookie;
+    }
+  }
+  if (!holder || !sameSockets(sockets, findSockets(job.tuple, job.cookie))) return std::nullopt;
+  const auto again = readProcess(holder->pid);
+  if (!again || !sameProcess(*holder, *again)) return std::nullopt;
+  return holder;
+}
+
+Attribution Resolver::resolve(const ResolveJob& job) {
+  Attribution attribution;
+  uint64_t cookie = 0;
+  const auto holder = holderOf(job, cookie);
+  if (!holder) return attribution;
+  bastion_owner recorded{};
+  if (job.cookie == 0 && cookie != 0 && kernelOwner_(cookie, recorded) && recorded.pid != 0) {
+    attribution.owner = recorded;
+    attribution.evidence = Evidence::kernel;
+  } else {
+    attribution.owner = ownerOf(*holder, job.cookie, networkNamespace_);
+    attribution.evidence = Evidence::sockDiag;
+  }
+  attribution.path = holder->path;
+  return attribution;
+}
+
+}  // namespace bastion

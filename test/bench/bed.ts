@@ -1,0 +1,93 @@
+/** Where a measurement runs: a client's network namespace, a veth pair, and a peer that accepts. */
+import { readdir, readFile } from 'node:fs/promises';
+import { ADDRESSES, enterNamespace, makeNetwork } from '../lab/network.ts';
+import { tool, tryTool } from '../lab/process.ts';
+import { PORTS, Service, UDP_PORT, runClient, type ClientResult, type Enter, type Programs } from './programs.ts';
+
+const NANOSECONDS_PER_US = 1000;
+
+export interface Bed {
+  readonly peer4: string;
+  readonly peer6: string;
+  /** The process that looks at packets; null where there is none. */
+  readonly worker: number | null;
+  /** Runs the client program; `program` defaults to the one with a rule. */
+  client(args: readonly (string | number)[], program?: string): Promise<ClientResult>;
+  /** Datagrams that the peer got since the last call. */
+  datagrams(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** CPU time of all threads of a process, in us. Source: Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat. */
+export async function cpuUs(pid: number): Promise<number> {
+  const folder = `/proc/${String(pid)}/task`;
+  let sumNs = 0;
+  for (const task of await readdir(folder)) {
+    sumNs += Number((await readFile(`${folder}/${task}/schedstat`, 'utf8')).split(' ')[0]);
+  }
+  return sumNs / NANOSECONDS_PER_US;
+}
+
+/** Proportional set size of a process, in MB (10^6 bytes). */
+export async function pssMegabytes(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${String(pid)}/smaps_rollup`, 'utf8');
+  const kibibytes = /^Pss:\s+(\d+) kB/m.exec(text)?.[1];
+  if (kibibytes === undefined) throw new Error(`no Pss of process ${String(pid)}`);
+  return Number(kibibytes) * 1024 / 1e6;
+}
+
+/** Runs commands in a network namespace. */
+export function inNamespace(name: string): Enter {
+  return (command) => [...enterNamespace(name), ...command];
+}
+
+/** The peer's programs in a namespace. */
+export async function startPeer(enter: Enter, programs: Programs): Promise<Service> {
+  return await Service.start(enter([programs.serve, String(PORTS.first), String(PORTS.count), String(UDP_PORT)]));
+}
+
+const living = new Set<string>();
+
+function deleteNamespaces(names: readonly string[]): void {
+  for (const name of names) {
+    if (living.delete(name)) tryTool('ip', ['netns', 'delete', name]);
+  }
+}
+
+/** For a benchmark that ends before its time; the peer's programs end with their stdin. */
+process.on('exit', () => { deleteNamespaces([...living]); });
+
+const C_LOOP_QUEUE = '1';
+
+/** A pair of namespaces with nothing of ours in it: no firewall, or the minimal C loop on every new connection. */
+export async function makeBaseline(kind: 'none' | 'c-loop', programs: Programs): Promise<Bed> {
+  const client = `bench-${String(process.pid)}-${kind}`;
+  const peer = `${client}-peer`;
+  const services: Service[] = [];
+  const close = async (): Promise<void> => {
+    for (const service of services.splice(0)) await service.close();
+    deleteNamespaces([client, peer]);
+  };
+  try {
+    for (const name of [client, peer]) living.add(name);
+    makeNetwork(client, peer);
+    const server = await startPeer(inNamespace(peer), programs);
+    services.push(server);
+    let worker: number | null = null;
+    if (kind === 'c-loop') {
+      const loop = await Service.start(inNamespace(client)([programs.cLoop, C_LOOP_QUEUE]));
+      services.push(loop);
+      worker = loop.pid;
+      const rule = ['-t', 'mangle', '-A', 'OUTPUT', '-p', 'tcp', '--syn', '-j', 'NFQUEUE', '--queue-num', C_LOOP_QUEUE];
+      tool('nsenter', inNamespace(client)(['iptables-nft', '-w', ...rule]).slice(1));
+    }
+    return {
+      peer4: ADDRESSES.peer4, peer6: ADDRESSES.peer6, worker, close,
+      client: (args, program = programs.connect) => runClient(inNamespace(client), program, args),
+      datagrams: () => server.datagrams(),
+    };
+  } catch (error: unknown) {
+    await close();
+    throw error;
+  }
+}

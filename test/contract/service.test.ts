@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { BastionError } from '../../helper/contract/errors.ts';
+import type { ErrorCode } from '../../helper/contract/errors.ts';
+import { NotConnectedError } from '../../helper/contract/client.ts';
+import { NameTakenError } from '../../helper/service/service.ts';
+import { MemoryEngine, flowRecord, promptView, ruleRow } from './memory-engine.ts';
+import { LOCAL, STRANGER, ServiceRig, cannotServe } from './service-rig.ts';
+import { nextEvent, whenConnected } from './waiting.ts';
+
+const ROOT_UID = 0;
+
+function refusedWith(code: ErrorCode): (error: unknown) => boolean {
+  return (error) => error instanceof BastionError && error.code === code;
+}
+
+describe('service', { skip: cannotServe() }, () => {
+  let rig: ServiceRig;
+  before(async () => {
+    rig = await ServiceRig.start();
+    rig.service?.close();
+  });
+  after(() => rig.close());
+  beforeEach(async () => {
+    rig.engine = new MemoryEngine();
+    rig.lost = null;
+    rig.log.length = 0;
+    rig.control.done.length = 0;
+    rig.sessions.active = null;
+    await rig.serve();
+  });
+  afterEach(() => {
+    rig.disconnectAll();
+    rig.service?.close();
+  });
+
+  test('tells its state, and every change of it without being asked', async () => {
+    const client = rig.clientAs(LOCAL.uid);
+    await nextEvent(client, 'status');
+    const status = await client.status();
+    assert.equal(status.version, '3.0.0');
+    assert.equal(status.mode, 'enforcing');
+    assert.equal(status.state, 'protecting');
+    const paused = nextEvent(client, 'status', (now) => now.state === 'paused');
+    await client.pause(60);
+    const [now] = await paused;
+    assert.equal(now.pausedUntilMs, 60_000);
+    const resumed = nextEvent(client, 'status', (after) => after.state === 'protecting');
+    await client.resume();
+    await resumed;
+  });
+
+  test('tells changed counters, and not again while nothing changes but the time', async () => {
+    const client = rig.clientAs(LOCAL.uid);
+    await nextEvent(client, 'status');
+    const told: number[] = [];
+    client.on('status', ({ statistics }) => told.push(statistics.packets));
+    rig.engine.statistics = { ...rig.engine.statistics, packets: 5 };
+    await nextEvent(client, 'status', ({ statistics }) => statistics.packets === 5);
+    rig.engine.statistics = { ...rig.engine.statistics, uptime_ms: 99 };
+    rig.engine.statistics = { ...rig.engine.statistics, packets: 6, uptime_ms: 100 };
+    await nextEvent(client, 'status', ({ statistics }) => statistics.packets === 6);
+    assert.deepEqual(told, [5, 6]);
+  });
+
+  test('adds, changes, lists in pages, exports and removes rules, and says that they changed', async () => {
+    const client = rig.clientAs(ROOT_UID);
+    await whenConnected(client);
+    for (let index = 0; index < 7; index += 1) rig.engine.rows.set(`r${String(index)}`, ruleRow(`r${String(index)}`));
+    const changed = nextEvent(client, 'rulesChanged');
+    assert.equal(await client.addRule({ id: 'curl', action: 'deny', path: '/usr/bin/curl' }), 'curl');
+    await changed;
+    assert.equal((await client.getRule('curl')).action, 'deny');
+    await client.updateRule('curl', { action: 'allow' });
+    assert.equal((await client.getRule('curl')).action, 'allow');
+    const first = await client.listRules(5, '');
+    const second = await client.listRules(5, first.next);
+    assert.deepEqual([...first.rows, ...second.rows].map((row) => row.id), ['r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'curl']);
+    assert.equal(second.next, '');
+    assert.equal(await client.exportRules('toml'), '# rules\n');
+    await client.removeRule('curl');
+    await assert.rejects(client.getRule('curl'), refusedWith('NotFound'));
+    await assert.rejects(client.exportRules('yaml'), refusedWith('NotSupported'));
+  });
+
+  test('a page never has more rows than 500, however many are asked for', async () => {
+    for (let index = 0; index < 1200; index += 1) rig.engine.rows.set(`r${String(index)}`, ruleRow(`r${String(index)}`));
+    const client = rig.clientAs(ROOT_UID);
+    const sizes: number[] = [];
+    let next = '';
+    do {
+      const page = await client.listRules(100_000, next);
+      sizes.push(page.rows.length);
+      ({ next } = page);
+    } while (next !== '');
+    assert.deepEqual(sizes, [500, 500, 200]);
+  });
+
+  test('passes on what concerns the whole helper', async () => {
+    const client = rig.clientAs(ROOT_UID);
+    assert.deepEqual(await client.reload(), [{ file: '10-bad.toml', line: 3, column: 7, message: 'Expected a value.' }]);
+    assert.equal((await client.selfTest())[0]?.ok, true);
+    await client.setLogLevel('debug');
+    await client.setMode('learning', { confirmSeconds: 60 });
+    await client.off();
+    assert.deepEqual(rig.control.done, ['reload', 'selfTest', 'setLogLevel debug', 'off']);
+    assert.deepEqual(rig.engine.done, ['setMode learning 60000']);
+  });
+
+  test('refuses numbers out of range and keys that it does not know', async () => {
+    const client = rig.clientAs(ROOT_UID);
+    await assert.rejects(client.pause(0), refusedWith('InvalidArgument'));
+    await assert.rejects(client.pause(86_401), refusedWith('InvalidArgument'));
+    await assert.rejects(client.setMode('learning', { confirmSeconds: 0 }), refusedWith('InvalidArgument'));
+    assert.deepEqual(rig.engine.done, []);
+  });
+
+  test('an agent gets what waits at once, what comes, and what ends; its answer decides', async () => {
+    rig.engine.raise(promptView('waiting', LOCAL.uid));
+    rig.engine.raise(promptView('foreign', 1000));
+    const agent = rig.clientAs(LOCAL.uid);
+    const raised: string[] = [];
+    agent.on('promptRaised', (prompt) => raised.push(prompt.nonce));
+    const first = nextEvent(agent, 'promptRaised');
+    const registration = await agent.registerAgent();
+    assert.deepEqual(registration, { session: `uid:${String(LOCAL.uid)}`, verified: false });
+    const [prompt] = await first;
+    assert.deepEqual(prompt.lifetimes, ['once', 'process']);
+    assert.equal(prompt.ancestors[0]?.command, 'init');
+    const second = nextEvent(agent, 'promptRaised', ({ nonce }) => nonce === 'later');
+    rig.engine.raise(promptView('later', LOCAL.uid));
+    await second;
+    const gone = nextEvent(agent, 'promptWithdrawn');
+    const result = await agent.answer('later', { action: 'allow', lifetime: 'once' });
+    assert.deepEqual(result, { rule_id: '', flows: 1 });
+    assert.deepEqual(await gone, ['later', 'answered']);
+    await assert.rejects(agent.answer('later', { action: 'allow', lifetime: 'once' }), refusedWith('PromptGone'));
+    assert.deepEqual(raised, ['waiting', 'later']);
+    assert.deepEqual(rig.engine.answers.map((one) => one.nonce), ['later']);
+  });
+
+  test('a prompt whose count grows is sent again once for many changes', async () => {
+    const agent = rig.clientAs(LOCAL.uid);
+    await agent.registerAgent();
+    const first = nextEvent(agent, 'promptRaised');
+    rig.engine.raise(promptView('n', LOCAL.uid));
+    await first;
+    const counts: number[] = [];
+    agent.on('promptRaised', ({ count }) => counts.push(count));
+    const grown = nextEvent(agent, 'promptRaised', ({ count }) => count === 50);
+    for (let count = 2; count <= 50; count += 1) rig.engine.change(promptView('n', LOCAL.uid, { count }));
+    await grown;
+    assert.deepEqual(counts, [50]);
+  });
+
+  test('a second agent for the same session is refused while the first lives, and taken when it has gone', async () => {
+    const first = rig.clientAs(LOCAL.uid);
+    await first.registerAgent();
+    const second = rig.clientAs(LOCAL.uid);
+    await assert.rejects(second.registerAgent(), refusedWith('AgentExists'));
+    assert.ok(rig.log.some((line) => line.message === 'an agent registered'));
+    // The bus tells the end of the first to everybody in the same order: who has seen it knows that the service has, too.
+    const watcher = await rig.connectAs(ROOT_UID);
+    await watcher.addMatch("type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'");
+    const left = new Promise<void>((resolve) => {
+      watcher.onSignal((signal) => {
+        if (signal.member === 'PropertiesChanged' && JSON.stringify(signal.body()).includes('Agents')) resolve();
+      });
+    });
+    first.close();
+    await left;
+    assert.equal((await second.registerAgent()).session, `uid:${String(LOCAL.uid)}`);
+    assert.equal(rig.service?.counters().agents, 1);
+  });
+
+  test('prompts of system users go to root’s agent and to the active session’s only', async () => {
+    const local = rig.clientAs(LOCAL.uid);
+    const root = rig.clientAs(ROOT_UID);
+    await local.registerAgent();
+    await root.registerAgent();
+    const shownToLocal: string[] = [];
+    local.on('promptRaised', ({ nonce }) => shownToLocal.push(nonce));
+    const shownToRoot = nextEvent(root, 'promptRaised', ({ nonce }) => nonce === 'daemon');
+    rig.engine.raise(promptView('daemon', 33));
+    await shownToRoot;
+    const shown = nextEvent(local, 'promptRaised', ({ nonce }) => nonce === 'daemon');
+    assert.deepEqual(shownToLocal, []);
+    const session = { id: `uid:${String(LOCAL.uid)}`, uid: LOCAL.uid, active: true, remote: false, locked: false };
+    rig.sessions.activate(session);
+    await shown;
+    await assert.rejects(local.answer('daemon', { action: 'allow', lifetime: 'once' }), refusedWith('NotAuthorized'));
+    assert.equal((await root.answer('daemon', { action: 'allow', lifetime: 'once' })).flows, 1);
+  });
+
+  test('a list of prompts has one’s own, and everybody’s for root', async () => {
+    for (const [nonce, uid] of [['a', LOCAL.uid], ['b', 1000], ['c', 33]] as const) rig.engine.raise(promptView(nonce, uid));
+    const own = await rig.clientAs(LOCAL.uid).listPrompts(0, '');
+    assert.deepEqual(own.rows.map((row) => row.nonce), ['a']);
+    const all = await rig.clientAs(ROOT_UID).listPrompts(0, '');
+    assert.deepEqual(all.rows.map((row) => row.nonce), ['a', 'b', 'c']);
+  });
+
+  test('shows flows of one’s own, and everybody’s to root', async () => {
+    rig.engine.records.push(flowRecord('f1', LOCAL.uid), flowRecord('f2', 1000), flowRecord('f3', null));
+    const local = rig.clientAs(LOCAL.uid);
+    assert.deepEqual((await local.queryFlows({}, 0, '')).rows.map((row) => row.id), ['f1']);
+    await assert.rejects(local.queryFlows({ uid: 1000 }, 0, ''), refusedWith('NotAuthorized'));
+    assert.equal((await local.explain('f1')).rule_id, 'web');
+    await assert.rejects(local.explain('f2'), refusedWith('NotAuthorized'));
+    const root = rig.clientAs(ROOT_UID);
+    assert.deepEqual((await root.queryFlows({}, 0, '')).rows.map((row) => row.id), ['f1', 'f2', 'f3']);
+    assert.deepEqual((await root.queryFlows({ uid: 1000 }, 0, '')).rows.map((row) => row.id), ['f2']);
+    await assert.rejects(root.explain('f9'), refusedWith('NotFound'));
+  });
+
+  test('sends flows live to subscribers: one’s own, and everybody’s to root', async () => {
+    const local = rig.clientAs(LOCAL.uid);
+    const root = rig.clientAs(ROOT_UID);
+    await local.subscribe({ packets: false });
+    await root.subscribe({ packets: false });
+    const toLocal = nextEvent(local, 'flows');
+    const toRoot = nextEvent(root, 'flows');
+    rig.engine.observe([flowRecord('f1', 1000), flowRecord('f2', LOCAL.uid), flowRecord('f3', null)]);
+    const [own] = await toLocal;
+    const [all] = await toRoot;
+    assert.deepEqual(own.map((row) => row.id), ['f2']);
+    assert.deepEqual(all.map((row) => [row.id, row.uid]), [['f1', 1000], ['f2', LOCAL.uid], ['f3', 0xffff_ffff]]);
+  });
+
+  test('traces packets only while somebody who may wants them', async () => {
+    const local = rig.clientAs(LOCAL.uid);
+    await assert.rejects(local.subscribe({ packets: true }), refusedWith('NotAuthorized'));
+    const root = rig.clientAs(ROOT_UID);
+    await root.subscribe({ packets: true });
+    const seen = nextEvent(root, 'packets');
+    const { tuple } = flowRecord('f', 0);
+    rig.service?.packets([{ tuple, lengthBytes: 60, interfaceName: 'eth0' }]);
+    const [packets] = await seen;
+    assert.equal(packets[0]?.address, '192.0.2.1');
+    await root.unsubscribe();
+    assert.deepEqual(rig.control.done, ['setPacketTrace true', 'setPacketTrace false']);
+  });
+
+  test('a client that loses the helper says so, finds the next, and is agent and subscriber again by itself', async () => {
+    const client = rig.clientAs(LOCAL.uid);
+    await client.registerAgent();
+    await client.subscribe({ packets: false });
+    const lost = nextEvent(client, 'connected', (there) => !there);
+    rig.service?.close();
+    await lost;
+    assert.equal(client.connected, false);
+    await assert.rejects(client.ping(), NotConnectedError);
+    const raised = nextEvent(client, 'promptRaised');
+    const flows = nextEvent(client, 'flows');
+    rig.engine.raise(promptView('held', LOCAL.uid));
+    await rig.serve();
+    await raised;
+    await client.ping();
+    rig.engine.observe([flowRecord('f1', LOCAL.uid)]);
+    await flows;
+  });
+
+  test('a client that was told to register before there is a helper is agent as soon as there is one', async () => {
+    rig.service?.close();
+    const client = rig.clientAs(LOCAL.uid);
+    await assert.rejects(client.registerAgent(), NotConnectedError);
+    const raised = nextEvent(client, 'promptRaised');
+    rig.engine.raise(promptView('held', LOCAL.uid));
+    await rig.serve();
+    await raised;
+  });
+
+  test('a second helper is told that the name is taken, and the first goes on', async () => {
+    const first = rig.service;
+    await assert.rejects(rig.serve(), NameTakenError);
+    rig.service = first;
+    await rig.clientAs(LOCAL.uid).ping();
+  });
+
+  test('a stranger is refused everything that costs an action', async () => {
+    const client = rig.clientAs(STRANGER.uid);
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => client.ping(), () => client.status(), () => client.setMode('learning'), () => client.pause(5), () => client.resume(),
+      () => client.reload(), () => client.off(), () => client.selfTest(), () => client.setLogLevel('debug'),
+      () => client.listRules(0, ''), () => client.getRule('x'), () => client.addRule({ action: 'allow' }),
+      () => client.updateRule('x', {}), () => client.removeRule('x'), () => client.exportRules('toml'), () => client.registerAgent(),
+      () => client.listPrompts(0, ''), () => client.queryFlows({}, 0, ''), () => client.subscribe({ packets: false }),
+      () => client.explain('f1'),
+    ];
+    rig.engine.raise(promptView('own', STRANGER.uid));
+    for (const call of [...calls, () => client.answer('own', { action: 'allow', lifetime: 'once' })]) {
+      await assert.rejects(call(), refusedWith('NotAuthorized'), call.toString());
+    }
+    await assert.rejects(client.unregisterAgent(), refusedWith('NotAnAgent'));
+    assert.deepEqual(rig.engine.done, []);
+    assert.deepEqual(rig.engine.answers, []);
+    assert.deepEqual(rig.control.done, []);
+  });
+
+  test('a local user may do what the session allows and nothing else', async () => {
+    const client = rig.clientAs(LOCAL.uid);
+    rig.engine.raise(promptView('own', LOCAL.uid));
+    rig.engine.raise(promptView('other', 1000));
+    await client.ping();
+    for (const call of [
+      () => client.setMode('learning'), () => client.reload(), () => client.off(), () => client.selfTest(),
+      () => client.addRule({ action: 'allow' }), () => client.updateRule('x', {}), () => client.removeRule('x'),
+      () => client.setLogLevel('debug'),
+      () => client.answer('own', { action: 'allow', lifetime: 'always' }),
+      () => client.answer('other', { action: 'allow', lifetime: 'once' }),
+    ]) {
+      await assert.rejects(call(), refusedWith('NotAuthorized'), call.toString());
+    }
+    assert.deepEqual(rig.engine.done, []);
+    assert.deepEqual(rig.engine.answers, []);
+  });
+});
+
+test('service: the end of the bus is told once, ends the service, and clients wait for the next', { skip: cannotServe() }, async () => {
+  const rig = await ServiceRig.start();
+  try {
+    const client = rig.clientAs(LOCAL.uid);
+    await whenConnected(client);
+    const lost = nextEvent(client, 'connected', (there) => !there);
+    await rig.stopBus();
+    await lost;
+    await assert.rejects(client.ping(), NotConnectedError);
+    assert.equal(rig.lost, 'the bus closed the connection');
+  } finally {
+    await rig.close();
+  }
+});

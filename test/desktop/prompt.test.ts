@@ -1,0 +1,112 @@
+/** Prompts as a person meets them: by pointer, by keyboard, several at once. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DesktopSession, missingForDesktop } from './desktop-session.ts';
+import { promptOf } from './samples.ts';
+
+const missing = await missingForDesktop();
+const options = missing === '' ? {} : { skip: missing };
+const NONCE = promptOf().nonce;
+
+test('prompt window: Allow clicked by its name sends the proposed answer and closes the window', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.shown('label', 'curl wants to connect');
+  await session.shown('label', 'example.org');
+  await session.shown('label', 'encrypted web (443)  ·  started by bash');
+  await session.shown('label', 'curl may reach example.org on port 443 this once.');
+  await session.shown('push button', 'Deny');
+  await session.screenshot('prompt');
+  session.say({ do: 'dark', dark: true });
+  await session.click('toggle button', 'Details').catch(() => undefined);
+  await session.screenshot('prompt-dark');
+  await session.click('push button', 'Allow');
+  assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'once', scope: 'host' }]);
+  await session.gone('label', 'curl wants to connect');
+});
+
+test('prompt window: a keystroke meant for another window decides nothing, Enter then denies', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.focus('curl wants to connect');
+  await session.key('Return', 'space');
+  await session.focused('push button', 'Deny');
+  assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
+  await session.screenshot('prompt-focused');
+  await session.key('Return');
+  assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'deny', lifetime: 'once', scope: 'host' }]);
+});
+
+test('prompt window: choices are made by keyboard, and the sentence follows them', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.focus('curl wants to connect');
+  await session.focused('push button', 'Deny');
+  // Backwards from Deny: Details, lifetime.
+  await session.key('shift+Tab');
+  await session.key('shift+Tab');
+  await session.key('space');
+  await session.key('End');
+  await session.key('Return');
+  await session.shown('label', 'curl may always reach example.org on port 443.');
+  await session.key('alt+a');
+  assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'always', scope: 'host' }]);
+});
+
+test('prompt window: Escape puts off without an answer', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.focus('curl wants to connect');
+  await session.focused('push button', 'Deny');
+  await session.key('Escape');
+  await session.gone('label', 'curl wants to connect');
+  assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
+});
+
+test('prompt window: others wait behind the one that is shown, and a withdrawn one gives way to the next', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'a' }) });
+  await session.shown('push button', 'Deny');
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'b', path: '/usr/bin/git', destination: 'git.example' }) });
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'c', path: '/usr/bin/ssh', destination: 'ssh.example', port: 22 }) });
+  await session.shown('toggle button', '2 more are waiting');
+  await session.shown('label', 'curl wants to connect');
+  session.say({ do: 'end', nonce: 'a', why: 'withdrawn' });
+  await session.shown('label', 'git wants to connect');
+  session.say({ do: 'end', nonce: 'b', why: 'expired' });
+  await session.shown('label', 'ssh wants to connect');
+  await session.gone('toggle button', '1 more is waiting');
+  session.say({ do: 'end', nonce: 'c', why: 'answered' });
+  await session.gone('label', 'ssh wants to connect');
+});
+
+test('prompt window: text from outside is shown as it is, and what is uncertain is said', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  const path = `/tmp/<b>bold</b>&amp;/${'long-folder/'.repeat(20)}<i>evil\u{202e}gnp.exe`;
+  session.say({ do: 'raise', prompt: promptOf({ path, destination: 'xn--80ak6aa92e.com', confidence: 'likely', lifetimes: ['once', 'process'] }) });
+  await session.shown('label', '<i>evil\\u{202e}gnp.exe wants to connect');
+  await session.shown('label', 'xn--80ak6aa92e.com');
+  await session.shown('label', 'аррӏе.com');
+  await session.shown('label', 'The program could not be identified for certain; another program may be using its connection.');
+  await session.screenshot('prompt-warning');
+  session.say({ do: 'end', nonce: NONCE, why: 'withdrawn' });
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'u', path: '', application: 'firefox', command: 'firefox', confidence: 'unknown', evidence: 'none' }) });
+  await session.shown('label', 'An unknown program wants to connect');
+  await session.screenshot('prompt-unknown');
+});
+
+test('prompt window: an answer that the helper refuses is explained and can be given again', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'refuse', call: 'answer', code: 'NotAuthorized', message: '' });
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.click('push button', 'Allow');
+  await session.shown('label', 'You are not allowed to do this.');
+  await session.shown('push button', 'Deny');
+});

@@ -1,0 +1,170 @@
+/** bastionctl as a process: the real service on a real bus, pipes that break, signals, a terminal, ssh's place taken. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { flowRecord, promptView, ruleRow } from '../contract/memory-engine.ts';
+import { LOCAL, ServiceRig, STRANGER, cannotServe } from '../contract/service-rig.ts';
+import { ROOT, finish, within } from '../lab/process.ts';
+import type { Result } from '../lab/process.ts';
+
+const PROGRAM = [process.execPath, join(ROOT, 'helper/ctl/main.ts')] as const;
+const LIMIT_MS = 20_000;
+const SIGINT_STATUS = 0;
+
+describe('bastionctl', { skip: cannotServe() }, () => {
+  let rig: ServiceRig;
+  before(async () => {
+    rig = await ServiceRig.start();
+    rig.engine.rows.set('web', ruleRow('web', { path: '/usr/bin/curl', port: '443' }));
+  });
+  after(() => rig.close());
+
+  function start(command: readonly string[], env: Record<string, string> = {}): ChildProcess {
+    const [program = '', ...args] = command;
+    return spawn(program, args, { env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: rig.address, ...env }, cwd: '/' });
+  }
+
+  function ctl(...args: readonly string[]): Promise<Result> {
+    return finish(start([...PROGRAM, ...args]), undefined, LIMIT_MS);
+  }
+
+  function ctlAs(uid: number, ...args: readonly string[]): Promise<Result> {
+    const become = ['setpriv', `--reuid=${String(uid)}`, `--regid=${String(uid)}`, '--clear-groups', '--'];
+    return finish(start([...become, ...PROGRAM, ...args, '--no-ask-password']), undefined, LIMIT_MS);
+  }
+
+  /** Resolves when the service has a listener (or has none). */
+  async function subscribers(count: number): Promise<void> {
+    while (rig.service?.counters().subscribers !== count) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async function agents(count: number): Promise<void> {
+    while (rig.service?.counters().agents !== count) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  test('reads: status, rules and prompts as JSON', async () => {
+    const status: unknown = JSON.parse((await ctl('status', '--json')).stdout);
+    assert.ok(typeof status === 'object' && status !== null && 'state' in status);
+    assert.equal(status.state, 'protecting');
+    const rules: unknown = JSON.parse((await ctl('rules', 'list', '--json')).stdout);
+    assert.ok(Array.isArray(rules) && rules.length === 1);
+    assert.equal((await ctl('prompts', 'list', '--json')).stdout, '[]\n');
+  });
+
+  test('changes: mode, pause, rules and prompts reach the engine', async () => {
+    assert.equal((await ctl('mode', 'learning')).status, 0);
+    assert.equal((await ctl('pause', '10m')).status, 0);
+    assert.equal((await ctl('resume')).status, 0);
+    const added = await ctl('rules', 'add', 'deny', '--application', '/usr/bin/env', '--id', 'no-env');
+    assert.deepEqual([added.status, added.stdout], [0, 'Added rule no-env.\n']);
+    assert.equal((await ctl('rules', 'remove', 'no-env')).status, 0);
+    rig.engine.raise(promptView('nonce-1', LOCAL.uid));
+    assert.equal((await ctl('prompts', 'answer', 'nonce-1', 'allow', '--lifetime', 'always')).status, 0);
+    assert.deepEqual(rig.engine.answers.at(-1), { nonce: 'nonce-1', answer: { action: 'allow', lifetime: 'always', scope: 'host' } });
+    assert.deepEqual(rig.engine.done.filter((one) => !one.startsWith('answer')), [
+      'setMode learning', 'pause 600000', 'resume', 'add no-env', 'remove no-env',
+    ]);
+  });
+
+  test('exit codes: 1 refused, 3 not connected, 4 not authorized, each with the next command', async () => {
+    const missing = await ctl('rules', 'remove', 'none');
+    assert.deepEqual([missing.status, missing.stdout], [1, '']);
+    assert.match(missing.stderr, /\nTry: bastionctl rules list\n$/);
+    const away = await ctl('status', '--bus', 'unix:path=/nonexistent');
+    assert.deepEqual([away.status, away.stdout], [3, '']);
+    const denied = await ctlAs(STRANGER.uid, 'status', '--json');
+    assert.deepEqual([denied.status, denied.stdout], [4, '']);
+    assert.match(denied.stderr, /\nTry: sudo bastionctl status --json --no-ask-password\n$/);
+  });
+
+  test('prompts answer: without --lifetime an ordinary user is never refused for his own program', async () => {
+    rig.engine.raise(promptView('nonce-2', LOCAL.uid, { default_lifetime: 'always' }));
+    const done = await ctlAs(LOCAL.uid, 'prompts', 'answer', 'nonce-2', 'allow', '--json');
+    assert.deepEqual([done.status, done.stderr], [0, '']);
+    assert.equal(rig.engine.answers.at(-1)?.answer.lifetime, 'process');
+  });
+
+  test('monitor: Ctrl-C ends it cleanly, with every line whole', async () => {
+    const child = start([...PROGRAM, 'monitor', '--json']);
+    const running = finish(child, undefined, LIMIT_MS);
+    await subscribers(1);
+    const seen = once(child.stdout ?? child, 'data');
+    rig.engine.observe([flowRecord('f1', 1000), flowRecord('f2', null)]);
+    await seen;
+    child.kill('SIGINT');
+    const { status, stdout, stderr } = await running;
+    assert.deepEqual([status, stderr], [SIGINT_STATUS, '']);
+    assert.deepEqual(stdout.trimEnd().split('\n').map((line) => (JSON.parse(line) as { id: string }).id), ['f1', 'f2']);
+    await subscribers(0);
+  });
+
+  test('monitor: a closed pipe ends it quietly', async () => {
+    const child = start(['sh', '-c', `"$0" "$@" | head -n 1`, ...PROGRAM, 'monitor']);
+    const running = finish(child, undefined, LIMIT_MS);
+    await subscribers(1);
+    const feeding = setInterval(() => rig.engine.observe([flowRecord('f3', 1000)]), 20);
+    try {
+      const { status, stdout, stderr } = await running;
+      assert.deepEqual([status, stderr], [0, '']);
+      assert.equal(stdout.split('\n').length, 2);
+      await subscribers(0);
+    } finally {
+      clearInterval(feeding);
+    }
+  });
+
+  test('agent: answers with one key in a real terminal and leaves it as it was, whatever ends it', async () => {
+    for (const end of ['q', '\x03', 'SIGTERM', 'SIGHUP']) {
+      const inner = `stty -a > "$2/before"; "$0" "$1" agent; echo "status $?"; stty -a | cmp - "$2/before" && echo same`;
+      const folder = mkdtempSync(join(tmpdir(), 'bastionctl-'));
+      try {
+        const command = ['sh', '-c', inner, ...PROGRAM, folder].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+        const child = start(['script', '--quiet', '--echo=never', '--command', command, '/dev/null'], { TERM: 'xterm' });
+        let screen = '';
+        child.stdout?.setEncoding('utf8').on('data', (text: string) => (screen += text));
+        const shows = async (text: string | RegExp): Promise<void> => {
+          while (typeof text === 'string' ? !screen.includes(text) : !text.test(screen)) await once(child.stdout ?? child, 'data');
+        };
+        const see = (text: string | RegExp): Promise<void> => within(shows(text), LIMIT_MS, () => `waited for ${String(text)} in ${JSON.stringify(screen)}`);
+        await agents(1);
+        await see('Waiting for programs that ask.');
+        rig.engine.raise(promptView('nonce-3', 0, { uid: 0, application: 'git' }));
+        await see('git wants to connect');
+        await see('allow');
+        child.stdin?.write('d');
+        await see('git may not reach example.org');
+        assert.equal(rig.engine.answers.at(-1)?.answer.action, 'deny');
+        if (end.startsWith('SIG')) process.kill(rig.engine.agentPid(rig), end);
+        else child.stdin?.write(end);
+        await see(/status 0\r?\nsame/);
+        child.stdin?.end();
+        if (child.exitCode === null) await once(child, 'close');
+        await agents(0);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    }
+  });
+
+  test('--host: the other bus is reached through ssh and its stdio bridge, and an ended ssh is not connected', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bastionctl-'));
+    try {
+      const ssh = join(folder, 'ssh');
+      writeFileSync(ssh, `#!/bin/sh\n[ "$*" = "-xT -- alice@other.example systemd-stdio-bridge" ] || exit 9\nexec systemd-stdio-bridge --bus-path="$OTHER"\n`);
+      chmodSync(ssh, 0o755);
+      const env = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent', OTHER: rig.address };
+      const there = await finish(start([...PROGRAM, '--host', 'alice@other.example', 'rules', '--json'], env), undefined, LIMIT_MS);
+      assert.deepEqual([there.status, there.stderr], [0, '']);
+      assert.ok(Array.isArray(JSON.parse(there.stdout)));
+      const nobody = await finish(start([...PROGRAM, '--host', 'other.example', 'status'], env), undefined, LIMIT_MS);
+      assert.equal(nobody.status, 3);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,208 @@
+/** Packets held, asked about and decided, in namespaces of the test's own. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { Bed, PEER4, PEER6, missingForBed } from './support-native/bed.ts';
+import { HostError } from './support-native/host-client.ts';
+import { answersObeyed, deadlineGivesDefault, decidesWithoutAsking, limitsHold, programDecision } from './support-native/journey.ts';
+
+const ECONNREFUSED = 111;
+const EHOSTUNREACH = 113;
+const EACCES = 13;
+const BURST = process.env['BASTION_TEST_SIZE'] === 'full' ? 1000 : 300;
+
+const missing = missingForBed();
+
+describe('native data path', { skip: missing ?? false }, () => {
+  let bed: Bed;
+
+  before(async () => {
+    bed = new Bed();
+    await bed.peer.ready();
+  });
+  afterEach(() => bed.closeHosts());
+  after(() => bed.close());
+
+  test('ask: names program, user and destination of TCP, UDP over IPv4 and IPv6, and the answer is obeyed', async () => {
+    await answersObeyed(bed, await bed.open());
+  });
+
+  test('ask: a ping is held with its type as port and gets through when it is accepted', async () => {
+    const host = await bed.open();
+    for (const [address, type] of [[PEER4, 8], [PEER6, 128]] as const) {
+      const ended = bed.run('/usr/bin/ping', ['-c1', '-W5', address]);
+      const ask = await host.nextAsk();
+      assert.equal(ask.tuple.destinationPort, type);
+      assert.match(ask.path ?? '', /\/ping$/u);
+      await host.answer({ id: ask.id, verdict: 'accept' });
+      assert.equal(await ended, 0);
+    }
+  });
+
+  test('refuse: TCP is reset at once, UDP gets an ICMP error, nothing reaches the peer', async () => {
+    const host = await bed.open();
+    host.policy = () => ({ verdict: 'refuse' });
+    const seen = await bed.peer.seen();
+    assert.equal(await bed.traffic('tcp', PEER4, 7), ECONNREFUSED);
+    assert.equal(await bed.traffic('tcp', PEER6, 7), ECONNREFUSED);
+    assert.equal(await bed.traffic('udp-echo', PEER4, 7), EHOSTUNREACH);
+    assert.equal(await bed.traffic('udp-echo', PEER6, 7), EACCES);
+    assert.deepEqual(await bed.peer.seen(), seen);
+  });
+
+  test('drop: the packet vanishes, and its retransmit is a new ask of the same flow', async () => {
+    const host = await bed.open();
+    const ended = bed.traffic('tcp', PEER4, 7);
+    const first = await host.nextAsk();
+    await host.answer({ id: first.id, verdict: 'drop' });
+    const second = await host.nextAsk();
+    assert.deepEqual(second.tuple, first.tuple);
+    await host.answer({ id: second.id, verdict: 'accept' });
+    assert.equal(await ended, 0);
+  });
+
+  test('hold: a connection that is answered after its retransmits succeeds with one ask', async () => {
+    const host = await bed.open({ answerDeadlineMs: 500 });
+    const ended = bed.traffic('tcp', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.answer({ id: ask.id, verdict: 'hold', deadlineNs: ask.heldAtNs + 60_000_000_000n });
+    for (let held = 0; held < 2;) held = (await host.counters()).held;
+    assert.equal(host.asks.length, 0);
+    assert.equal(await host.answer({ id: ask.id, verdict: 'accept' }), 2);
+    assert.equal(await ended, 0);
+  });
+
+  test('deadline: an ask that nobody answers gets the default verdict and is said to have ended', async () => {
+    await deadlineGivesDefault(bed, await bed.open({ answerDeadlineMs: 300 }));
+  });
+
+  test('deadline: a blocked JavaScript thread neither opens an undecided flow nor delays a remembered one', async () => {
+    const host = await bed.open({ answerDeadlineMs: 200 });
+    const decided = bed.traffic('udp-echo', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.call({ op: 'remember', entries: [programDecision(ask, 'accept')] });
+    await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.equal(await decided, 0);
+    const stranger = bed.copy('stranger');
+    await host.call({ op: 'block', ms: 1500 });
+    const started = performance.now();
+    assert.equal(await bed.run(stranger, ['tcp', PEER4, 7]), ECONNREFUSED);
+    assert.equal(await bed.traffic('udp-echo', PEER4, 7), 0);
+    assert.ok(performance.now() - started < 1400, 'the receiver waited for JavaScript');
+    assert.equal((await host.counters()).defaultVerdicts, 1);
+    assert.equal(host.asks.length, 0, 'an ask that had ended was told');
+  });
+
+  test('remember: kernel decisions of a flow and of a program are repeated without an ask, until they are forgotten', async () => {
+    await decidesWithoutAsking(bed, await bed.open());
+  });
+
+  test('remember: an expired decision is asked about again', async () => {
+    const host = await bed.open();
+    const first = bed.traffic('tcp', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.call({ op: 'remember', entries: [programDecision(ask, 'accept', ask.heldAtNs)] });
+    await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.equal(await first, 0);
+    const second = bed.traffic('tcp', PEER4, 7);
+    await host.answer({ id: (await host.nextAsk()).id, verdict: 'refuse' });
+    assert.equal(await second, ECONNREFUSED);
+  });
+
+  test('remember: a decision is for one program only: a copy of it is asked about', async () => {
+    const host = await bed.open();
+    const first = bed.traffic('tcp', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.call({ op: 'remember', entries: [programDecision(ask, 'accept')] });
+    await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.equal(await first, 0);
+    const copy = bed.copy('copy');
+    const second = bed.run(copy, ['tcp', PEER4, 7]);
+    const other = await host.nextAsk();
+    assert.equal(other.path, copy);
+    await host.answer({ id: other.id, verdict: 'refuse' });
+    assert.equal(await second, ECONNREFUSED);
+  });
+
+  test('remember: a socket inherited over exec does not carry the decisions of the program before', async () => {
+    const host = await bed.open();
+    const heir = bed.copy('heir');
+    const ended = bed.traffic('udp-pass-on', PEER4, 7, heir);
+    const first = await host.nextAsk();
+    await host.answer({ id: first.id, verdict: 'accept', rememberUntilNs: 0n });
+    // The heir's datagram may come before the answer: it must be asked about all the same, under its own name.
+    const second = await host.nextAsk();
+    assert.equal(first.path, bed.program);
+    assert.equal(second.path, heir);
+    assert.equal(second.owner?.cookie, first.owner?.cookie);
+    await host.answer({ id: second.id, verdict: 'drop' });
+    assert.equal(await ended, 0);
+  });
+
+  test('peers: a server answers who spoke to it first, and nobody else', async () => {
+    const host = await bed.open();
+    const server = bed.start(bed.program, ['peer', '9007']);
+    if (server.stdout === null) throw new TypeError('no standard output');
+    await once(server.stdout, 'data');
+    const reply = bed.fromPeer('udp-echo', '10.213.0.1', 9007);
+    assert.equal(await reply, 0);
+    assert.equal((await host.counters()).packets, 0);
+    server.stdin?.end();
+    await once(server, 'exit');
+  });
+
+  for (const mode of ['tcp-exit', 'udp-send'] as const) {
+    test(`ask: ${mode} processes that exit at once are all identified`, async () => {
+      const host = await bed.open({ maxHeldPerUid: 1024, maxHeld: 1024 });
+      const owners: (string | null)[] = [];
+      host.policy = (ask) => {
+        owners.push(ask.evidence === 'kernel' ? ask.path : null);
+        return { verdict: 'drop' };
+      };
+      for (const address of [PEER4, PEER6]) await bed.traffic('burst', address, 7, BURST, mode);
+      await host.until('every process', () => (owners.length >= 2 * BURST ? true : null));
+      assert.deepEqual(owners.filter((path) => path !== bed.program), []);
+      assert.equal((await host.counters()).unidentified, 0);
+    });
+  }
+
+  test('limits: packets over the limits of a flow and of a user are dropped and counted', async () => {
+    await limitsHold(bed, await bed.open({ maxHeldPerFlow: 3, maxHeldPerUid: 5 }));
+  });
+
+  test('open: a queue of another process is named with EBUSY, and that process goes on', async () => {
+    const first = await bed.open();
+    const second = bed.newHost();
+    await assert.rejects(second.open(bed.addon, bed.options()), (error: unknown) => {
+      assert.ok(error instanceof HostError);
+      assert.equal(error.code, 'EBUSY');
+      assert.match(error.message, /queue 7 .*netlink port \d+/u);
+      return true;
+    });
+    first.policy = () => ({ verdict: 'accept' });
+    assert.equal(await bed.traffic('tcp', PEER4, 7), 0);
+  });
+
+  test('queue: one whose socket fails is closed meanwhile, said to be so, and opened again', async () => {
+    const host = await bed.open();
+    const waiting = bed.traffic('tcp', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.call({ op: 'breakQueue' });
+    await host.until('the queue to come back', () => (host.queueStates.at(-1) === true ? true : null));
+    assert.deepEqual(host.queueStates, [false, true]);
+    assert.deepEqual(host.ended, [{ id: ask.id, why: 'queue-failed' }]);
+    const again = await host.nextAsk();
+    await host.answer({ id: again.id, verdict: 'accept' });
+    assert.equal(await waiting, 0);
+  });
+
+  test('trace: packets that reach the queue are told while it is on', async () => {
+    const host = await bed.open();
+    host.policy = () => ({ verdict: 'refuse' });
+    await host.call({ op: 'trace', on: true });
+    await bed.traffic('tcp', PEER6, 7);
+    const packet = await host.until('a packet', () => host.packets[0]);
+    assert.equal(packet.tuple.destinationAddress, PEER6);
+    assert.equal(packet.interfaceName, 'veth0');
+  });
+});

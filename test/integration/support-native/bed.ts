@@ -1,0 +1,217 @@
+/** Two network namespaces, a cgroup and a bpffs of the test's own, with a ruleset around the queue like the helper's. */
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Interface } from 'node:readline';
+import type { NativeOptions } from '../../../native/binding.ts';
+import { cgroupRoot } from '../../../helper/adapters/data-path.ts';
+import { Host } from './host-client.ts';
+
+export const ROOT = dirname(dirname(dirname(import.meta.dirname)));
+export const QUEUE = 7;
+export const MARK = 0x2000_0000;
+export const PEER4 = '10.213.0.2';
+export const PEER6 = 'fd13::2';
+
+function run(program: string, args: readonly string[], input = ''): string {
+  return execFileSync(program, args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Why the native suites cannot run on this machine; null if they can. */
+export function missingForBed(): string | null {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const cgroup = cgroupRoot();
+  if (cgroup === null) return 'needs a mounted cgroup v2 hierarchy';
+  try {
+    accessSync(cgroup, constants.W_OK);
+    run('ip', ['netns', 'list']);
+    run('iptables-nft', ['--version']);
+    run('gcc', ['--version']);
+  } catch (error: unknown) {
+    return `needs a writable cgroup v2, ip, iptables-nft and gcc: ${String(error)}`;
+  }
+  return null;
+}
+
+/** mangle: hold; filter: refuse; POSTROUTING: the belt. `pins` null: every first packet goes to the queue. */
+function ruleset(family: 4 | 6, pins: string | null): string {
+  const mark = `0x${MARK.toString(16)}`;
+  const reject = family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited';
+  const exceptions = family === 4 ? [] : ['133', '134', '135', '136', '137', '143'].map((type) => `-A HOLD -p icmpv6 --icmpv6-type ${type} -j RETURN`);
+  const decided = pins === null ? [] : [
+    `-A HOLD -m bpf --object-pinned ${pins}/progs/xt_refuse -j MARK --set-xmark ${mark}/${mark}`,
+    `-A HOLD -m mark --mark ${mark}/${mark} -j RETURN`,
+    `-A HOLD -m bpf --object-pinned ${pins}/progs/xt_allow -j RETURN`,
+  ];
+  return [
+    '*mangle', ':HOLD - [0:0]', '-A OUTPUT -j HOLD', '-A HOLD -o lo -j RETURN', ...exceptions,
+    '-A HOLD -p tcp ! --syn -j RETURN', ...decided, `-A HOLD -j NFQUEUE --queue-num ${String(QUEUE)}`,
+    `-A POSTROUTING -m mark --mark ${mark}/${mark} -j DROP`, 'COMMIT',
+    '*filter', `-A OUTPUT -p tcp -m mark --mark ${mark}/${mark} -j REJECT --reject-with tcp-reset`,
+    `-A OUTPUT -m mark --mark ${mark}/${mark} -j REJECT --reject-with ${reject}`, 'COMMIT', '',
+  ].join('\n');
+}
+
+/** TCP and UDP echo in the peer's namespace, with what came in. */
+export class Peer {
+  readonly #process: ChildProcess;
+  readonly #lines: Interface;
+
+  constructor(program: string, namespace: string, port: number) {
+    this.#process = spawn('nsenter', [`--net=/run/netns/${namespace}`, program, 'peer', String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (this.#process.stdout === null) throw new TypeError('no standard output');
+    this.#lines = createInterface({ input: this.#process.stdout });
+  }
+
+  async ready(): Promise<void> {
+    await once(this.#lines, 'line');
+  }
+
+  /** Accepted connections and datagrams since the start. */
+  async seen(): Promise<{ readonly connections: number; readonly datagrams: number }> {
+    const line = once(this.#lines, 'line');
+    this.#process.stdin?.write('\n');
+    const [text] = await line as [string];
+    const [connections, datagrams] = text.split(' ').map(Number);
+    return { connections: connections ?? -1, datagrams: datagrams ?? -1 };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.stdin?.end();
+    await ended;
+  }
+}
+
+export class Bed {
+  readonly folder = mkdtempSync(join(tmpdir(), 'bastion-native-'));
+  readonly client = `bnc${String(process.pid)}`;
+  readonly peerNamespace = `bnp${String(process.pid)}`;
+  readonly cgroup: string;
+  readonly pins: string;
+  readonly program: string;
+  readonly peer: Peer;
+  readonly #hosts: Host[] = [];
+  readonly #addon: string;
+
+  constructor(addon = join(ROOT, 'build/native/bastion.node')) {
+    this.#addon = addon;
+    this.cgroup = join(cgroupRoot() ?? '', `bastion-native-${String(process.pid)}`);
+    mkdirSync(this.cgroup);
+    const bpffs = join(this.folder, 'bpffs');
+    mkdirSync(bpffs);
+    run('mount', ['-t', 'bpf', 'bpf', bpffs]);
+    this.pins = join(bpffs, 'bastion');
+    this.program = join(this.folder, 'traffic');
+    run('gcc', ['-O2', '-Wall', '-o', this.program, join(import.meta.dirname, 'traffic.c')]);
+    this.#makeNetwork();
+    this.peer = new Peer(this.program, this.peerNamespace, 7);
+  }
+
+  /** A second program: the same code under another inode. */
+  copy(name: string): string {
+    const path = join(this.folder, name);
+    copyFileSync(this.program, path);
+    return path;
+  }
+
+  options(changes: Partial<NativeOptions> = {}): NativeOptions {
+    return {
+      queueNumber: QUEUE,
+      queueMaxLength: 4096,
+      maxHeld: 1024,
+      maxHeldPerFlow: 32,
+      maxHeldPerUid: 512,
+      answerDeadlineMs: 5000,
+      defaultVerdict: 'refuse',
+      refuseMark: MARK,
+      kernel: { objectPath: join(ROOT, 'build/native/bastion.bpf.o'), cgroupPath: this.cgroup, pinPath: this.pins },
+      ...changes,
+    };
+  }
+
+  newHost(preload: string | null = null): Host {
+    const host = new Host({ namespace: this.client, cgroup: this.cgroup, preload });
+    this.#hosts.push(host);
+    return host;
+  }
+
+  /** A host with an open data path, and the ruleset for it. */
+  async open(changes: Partial<NativeOptions> = {}, preload: string | null = null): Promise<Host> {
+    const host = this.newHost(preload);
+    const features = await host.open(this.#addon, this.options(changes));
+    if (changes.kernel !== null && features.missing.length > 0) throw new Error(JSON.stringify(features.missing));
+    this.applyRules(features.xtAllow === null ? null : this.pins);
+    return host;
+  }
+
+  applyRules(pins: string | null): void {
+    run('nsenter', [`--net=/run/netns/${this.client}`, 'iptables-nft-restore'], ruleset(4, pins));
+    run('nsenter', [`--net=/run/netns/${this.client}`, 'ip6tables-nft-restore'], ruleset(6, pins));
+  }
+
+  get addon(): string {
+    return this.#addon;
+  }
+
+  /** Starts a program inside the firewall: the client's namespace and the guarded cgroup. */
+  start(program: string, args: readonly (string | number)[]): ChildProcess {
+    const inside = ['-c', 'echo 0 > "$0/cgroup.procs" && exec "$@"', this.cgroup, program, ...args.map(String)];
+    return spawn('nsenter', [`--net=/run/netns/${this.client}`, 'sh', ...inside], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  /** Exit status of a program inside the firewall: an errno for traffic.c. */
+  async run(program: string, args: readonly (string | number)[]): Promise<number | null> {
+    const child = this.start(program, args);
+    await once(child, 'exit');
+    return child.exitCode;
+  }
+
+  traffic(...args: readonly (string | number)[]): Promise<number | null> {
+    return this.run(this.program, args);
+  }
+
+  /** A program on the other side, outside the firewall. */
+  async fromPeer(...args: readonly (string | number)[]): Promise<number | null> {
+    const child = spawn('nsenter', [`--net=/run/netns/${this.peerNamespace}`, this.program, ...args.map(String)], { stdio: 'inherit' });
+    await once(child, 'exit');
+    return child.exitCode;
+  }
+
+  async closeHosts(): Promise<void> {
+    await Promise.all(this.#hosts.splice(0).map((host) => host.stop()));
+  }
+
+  async close(): Promise<void> {
+    await this.closeHosts();
+    await this.peer.stop();
+    run('umount', [join(this.folder, 'bpffs')]);
+    for (const namespace of [this.client, this.peerNamespace]) run('ip', ['netns', 'delete', namespace]);
+    rmdirSync(this.cgroup);
+    rmSync(this.folder, { recursive: true });
+  }
+
+  #makeNetwork(): void {
+    for (const namespace of [this.client, this.peerNamespace]) {
+      run('ip', ['netns', 'add', namespace]);
+      run('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
+    }
+    run('ip', ['-n', this.client, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth0', 'netns', this.peerNamespace]);
+    for (const [namespace, four, six] of [[this.client, '10.213.0.1', 'fd13::1'], [this.peerNamespace, PEER4, PEER6]] as const) {
+      run('ip', ['-n', namespace, 'address', 'add', `${four}/24`, 'dev', 'veth0']);
+      run('ip', ['-n', namespace, 'address', 'add', `${six}/64`, 'dev', 'veth0', 'nodad']);
+      run('ip', ['-n', namespace, 'link', 'set', 'veth0', 'up']);
+    }
+  }
+}
+
+/** Where the compiler keeps a sanitizer's library; null if it has none. */
+export function sanitizerLibrary(): string | null {
+  const path = run('g++', ['-print-file-name=libasan.so']).trim();
+  return existsSync(path) ? path : null;
+}

@@ -1,0 +1,70 @@
+/** Runs in the client's network namespace: loads the addon and does what the test asks for. */
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { loadBinding } from '../../../native/binding.ts';
+import type { NativeDataPath } from '../../../native/binding.ts';
+import type { FromHost, Reply, Request, ToHost } from './protocol.ts';
+
+let path: NativeDataPath | null = null;
+
+function send(message: FromHost): void {
+  process.send?.(message);
+}
+
+function opened(): NativeDataPath {
+  if (path === null) throw new Error('not open');
+  return path;
+}
+
+/** Inode numbers of netlink sockets of protocol 12, NETLINK_NETFILTER, from /proc/net/netlink. */
+function netfilterSockets(): ReadonlySet<string> {
+  const rows = readFileSync('/proc/net/netlink', 'utf8').split('\n').map((line) => line.trim().split(/\s+/u));
+  return new Set(rows.filter((row) => row[1] === '12').map((row) => `socket:[${row.at(-1) ?? ''}]`));
+}
+
+/** Takes the queue's socket away under the receiver thread, as no well-behaved program would. */
+function breakQueue(): void {
+  const sockets = netfilterSockets();
+  for (const name of readdirSync('/proc/self/fd')) {
+    try {
+      if (sockets.has(readlinkSync(`/proc/self/fd/${name}`))) closeSync(Number(name));
+    } catch {
+      // The folder's own descriptor has gone meanwhile.
+    }
+  }
+}
+
+async function serve(request: Request): Promise<Reply> {
+  switch (request.op) {
+    case 'open':
+      path = loadBinding(request.addon).open(request.options, (events) => {
+        send({ kind: 'events', events });
+      });
+      return path.features;
+    case 'answer': return opened().answer(request.answers);
+    case 'remember': opened().remember(request.entries); return null;
+    case 'forgetAll': opened().forgetAll(); return null;
+    case 'trace': opened().setPacketTrace(request.on); return null;
+    case 'counters': return opened().counters();
+    case 'breakQueue': breakQueue(); return null;
+    case 'block':
+      setImmediate(() => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, request.ms);
+      });
+      return null;
+    case 'close': await opened().close({ unpin: request.unpin }); return null;
+    default: throw new TypeError('unknown request');
+  }
+}
+
+process.on('message', (message: ToHost) => {
+  serve(message.request).then(
+    (value) => {
+      send({ kind: 'reply', sequence: message.sequence, value });
+    },
+    (error: unknown) => {
+      const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+      send({ kind: 'failure', sequence: message.sequence, code, message: String(error) });
+    },
+  );
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,78 @@
+/** What every build of the addon must do, plain or sanitized. */
+import assert from 'node:assert/strict';
+import type { NativeAsk, NativeRemembered, NativeVerdict } from '../../../native/binding.ts';
+import { PEER4, PEER6 } from './bed.ts';
+import type { Bed } from './bed.ts';
+import type { Host } from './host-client.ts';
+
+const ECONNREFUSED = 111;
+
+/** The decision for every flow of the ask's program to the ask's destination. */
+export function programDecision(ask: NativeAsk, verdict: NativeVerdict, untilNs = 0n): NativeRemembered {
+  assert.ok(ask.owner !== null);
+  const { executable, uid, networkNamespace } = ask.owner;
+  const { protocol, family, destinationAddress, destinationPort } = ask.tuple;
+  return { executable, uid, networkNamespace, protocol, family, destinationAddress, destinationPort, verdict, untilNs };
+}
+
+/** TCP and UDP over IPv4 and IPv6, accepted and refused. */
+export async function answersObeyed(bed: Bed, host: Host): Promise<void> {
+  for (const address of [PEER4, PEER6]) {
+    for (const mode of ['tcp', 'udp-echo'] as const) {
+      for (const verdict of ['accept', 'refuse'] as const) {
+        const ended = bed.traffic(mode, address, 7);
+        const ask = await host.nextAsk();
+        assert.equal(ask.path, bed.program);
+        assert.equal(ask.evidence, 'kernel');
+        assert.equal(ask.owner?.uid, 0);
+        assert.equal(ask.owner.command, 'traffic');
+        assert.equal(ask.tuple.destinationAddress, address);
+        assert.equal(ask.tuple.destinationPort, 7);
+        assert.equal(await host.answer({ id: ask.id, verdict }), 1);
+        assert.equal(await ended === 0, verdict === 'accept', `${mode} to ${address}, ${verdict}`);
+      }
+    }
+  }
+}
+
+export async function deadlineGivesDefault(bed: Bed, host: Host): Promise<void> {
+  const ended = bed.traffic('tcp', PEER4, 7);
+  const ask = await host.nextAsk();
+  assert.equal(await ended, ECONNREFUSED);
+  const end = await host.until('the end of the ask', () => host.ended[0]);
+  assert.deepEqual(end, { id: ask.id, why: 'deadline' });
+  assert.equal(await host.answer({ id: ask.id, verdict: 'accept' }), 0, 'an answer came too late');
+  assert.equal((await host.counters()).defaultVerdicts, 1);
+}
+
+export async function decidesWithoutAsking(bed: Bed, host: Host): Promise<void> {
+  const child = bed.start(bed.program, ['udp-on-demand', PEER4, 7]);
+  child.stdin?.write('1\n');
+  const flow = await host.nextAsk();
+  await host.answer({ id: flow.id, verdict: 'accept', rememberUntilNs: 0n });
+  child.stdin?.write('2\n');
+  for (let allowed = 0; allowed < 1;) allowed = (await host.counters()).kernelAllowed;
+  await host.call({ op: 'forgetAll' });
+  child.stdin?.write('3\n');
+  const again = await host.nextAsk();
+  assert.deepEqual(again.tuple, flow.tuple);
+
+  await host.call({ op: 'remember', entries: [programDecision(again, 'refuse')] });
+  await host.answer({ id: again.id, verdict: 'refuse' });
+  child.stdin?.end();
+  const { packets, kernelRefused } = await host.counters();
+  assert.notEqual(await bed.traffic('udp-echo', PEER4, 7), 0);
+  const later = await host.counters();
+  assert.equal(later.packets, packets, 'a refused packet came to the queue');
+  assert.ok(later.kernelRefused > kernelRefused);
+}
+
+export async function limitsHold(bed: Bed, host: Host): Promise<void> {
+  await bed.traffic('udp-send', PEER4, 7, 10);
+  await host.nextAsk();
+  assert.equal((await host.counters()).held, 3);
+  await bed.traffic('udp-send', PEER6, 7, 10);
+  const { held, limitDrops } = await host.counters();
+  assert.equal(held, 5);
+  assert.equal(limitDrops, 15);
+}

@@ -1,0 +1,69 @@
+/** What the journeys through the whole product share. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, chmodSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { connectHelper } from '../../helper/contract/client.ts';
+import type { HelperClient } from '../../helper/contract/client.ts';
+import type { PromptInfo } from '../../helper/contract/types.ts';
+import type { Lab } from '../lab/lab.ts';
+import { ROOT, tool } from '../lab/process.ts';
+import { missingRights } from '../lab/user-namespace.ts';
+
+/** Why labs cannot be made here, for a suite's `skip`; false where they can. */
+export function noLab(): string | false {
+  const missing = missingRights();
+  return missing === null ? false : `no network namespaces: ${missing}`;
+}
+
+export const FULL_SIZE = process.env['BASTION_TEST_SIZE'] === 'full';
+
+/** Compiles programs/NAME.c once for each content of the source; returns the executable. */
+export function program(name: string): string {
+  const source = join(ROOT, 'test/integration/programs', `${name}.c`);
+  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
+  const folder = join(ROOT, 'build/test');
+  const path = join(folder, `${name}-${hash}`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const unfinished = `${path}.${String(process.pid)}`;
+  tool('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', unfinished, source]);
+  renameSync(unfinished, path);
+  return path;
+}
+
+/** A program of its own for one lab: a copy, so that its path and inode are nobody else's. */
+export function copyInto(lab: Lab, path: string, name: string = basename(path)): string {
+  const copy = join(lab.folder, 'bin', name);
+  copyFileSync(path, copy);
+  chmodSync(copy, 0o755);
+  return copy;
+}
+
+/** Asks until there is an answer; throws after `limitMs` with `what`. */
+export async function until<T>(what: string, ask: () => Promise<T | null>, limitMs = 10_000): Promise<T> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const found = await ask();
+    if (found !== null) return found;
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A client of the lab's helper, as root. */
+export function clientOf(lab: Lab): HelperClient {
+  return connectHelper({ address: lab.busAddress });
+}
+
+/** The prompt for a program, when it is there. */
+export function promptFor(client: HelperClient, path: string, status: PromptInfo['status'] = 'pending'): Promise<PromptInfo> {
+  return until(`a prompt for ${path}`, async () => {
+    const { rows } = await client.listPrompts(500, '');
+    return rows.find((row) => row.path === path && row.status === status) ?? null;
+  });
+}
+
+/** One rule of a rule file. */
+export function ruleText(id: string, action: string, path: string, rest = ''): string {
+  return `[[rule]]\nid = "${id}"\naction = "${action}"\napplication = { path = "${path}" }\n${rest}\n`;
+}

