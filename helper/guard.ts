@@ -97,6 +97,7 @@ export class Guard {
       return [{ name: 'attached', ok: false, detail: 'The firewall is off. Turn it on with: bastionctl mode enforcing' }];
     }
     const rules = await this.#deps.ruleset.check();
+    const kernel = dataPath.identification === 'kernel';
     const age = this.#deps.bootNs() - dataPath.counters().lastTurnNs;
     return [
       { name: 'rules', ok: rules.intact, detail: rules.detail },
@@ -105,12 +106,12 @@ export class Guard {
         ok: age < THREAD_TURN_LIMIT_NS,
         detail: `Its last turn was ${String(age / 1_000_000n)} ms ago.`,
       },
+      { name: 'identification', ok: kernel, detail: kernel ? 'Programs are identified in the kernel.' : 'Programs are found through /proc.' },
       {
-        name: 'identification',
-        ok: dataPath.identification === 'kernel',
-        detail: dataPath.identification === 'kernel' ? 'Programs are identified in the kernel.' : 'Programs are found through /proc.',
+        name: 'kernel decisions',
+        ok: this.#applied?.xtPrograms != null,
+        detail: this.#withoutXt ?? (kernel ? 'Decisions are remembered in the kernel.' : 'The helper repeats decisions itself.'),
       },
-      { name: 'kernel decisions', ok: this.#applied?.xtPrograms != null, detail: this.#withoutXt ?? 'Decisions are remembered in the kernel.' },
     ];
   }
 

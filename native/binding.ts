@@ -46,7 +46,10 @@ export interface NativeAsk {
   readonly tuple: NativeTuple;
   readonly owner: NativeOwner | null;
   readonly evidence: 'kernel' | 'sock_diag' | 'none';
-  /** Path as the kernel walked it (evidence kernel) or readlink of /proc/PID/exe (sock_diag); null if unknown. */
+  /**
+   * Path as the kernel walked it, or as /proc/PID/exe says while that still is the owner's executable; null if unknown. A
+   * claim: whether the file that is there is the one that runs is for the caller to compare.
+   */
   readonly path: string | null;
   readonly interfaceIndex: number;
   readonly interfaceName: string;

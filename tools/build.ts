@@ -31,8 +31,8 @@ async function bundle(name: string, entry: string): Promise<void> {
     outfile: join(root, 'build', name, 'main.mjs'),
     bundle: true,
     platform: 'node',
-    // dbus-next finds a session bus through X11 only with this package, which the product does not use.
-    external: ['x11'],
+    // Ways to a bus that dbus-next loads when they are asked for, which the product never does.
+    external: ['x11', 'usocket', 'event-stream'],
     target: 'node24',
     format: 'esm',
     keepNames: true,
@@ -78,8 +78,8 @@ async function step(name: string, work: () => Promise<void>): Promise<void> {
   log(`  ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
 }
 
-/** Flags of the helper's runtime: it holds little, so a small young generation keeps its memory small. */
-const HELPER_FLAGS = ['--max-semi-space-size=2', '--enable-source-maps', '--disable-warning=ExperimentalWarning'];
+/** The helper holds little, so a small young generation is enough. Source maps at run time would cost 28 MB. */
+const HELPER_FLAGS = ['--max-semi-space-size=2'];
 
 await access(join(nodeFolder, 'bin', 'node')).catch(() => {
   throw new Error('the pinned runtime is missing; run: npm run setup');

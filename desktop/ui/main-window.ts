@@ -139,10 +139,11 @@ export class MainWindow {
     const words = stateWords(this.#session.knowledge, this.#session.clocks.wallMs());
     const button = this.#ui.get('banner_button', Gtk.Button);
     this.#remedy = words.remedy;
-    this.#ui.get('banner', Gtk.Revealer).setRevealChild(this.#page !== 'status' && words.shield !== 'protecting');
+    const shown = this.#page !== 'status' && words.shield !== 'protecting';
+    this.#ui.get('banner', Gtk.Revealer).setRevealChild(shown);
     this.#ui.get('banner_icon', Gtk.Image).setFromIconName(shieldIcon(words.shield));
     this.#ui.get('banner_text', Gtk.Label).setLabel(`${words.title}. ${words.text}`);
-    button.setVisible(words.remedy !== 'none');
+    button.setVisible(shown && words.remedy !== 'none');
     button.setLabel(remedyLabel(words.remedy));
   }
 

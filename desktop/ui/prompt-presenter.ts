@@ -49,7 +49,8 @@ export class PromptPresenter implements PromptListener {
   ended(nonce: string, why: PromptEnd): void {
     this.#putOff.delete(nonce);
     const shown = this.#window.nonce === nonce;
-    if (why === 'expired' && shown && this.#window.active) {
+    if (why === 'expired' && shown && this.#window.active && this.#asking().length === 0) {
+      // Somebody is deciding at this moment: the answer counts for the next attempt.
       this.#showWindow(nonce);
       return;
     }

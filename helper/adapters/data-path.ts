@@ -1,7 +1,7 @@
 /** The packet queue and the kernel's decision maps: port `DataPath`, over the addon. */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { assertNever } from '../contract/errors.ts';
-import type { Attribution, Confidence, Owner } from '../contract/vocabulary.ts';
+import type { Attribution, Confidence } from '../contract/vocabulary.ts';
 import type { Ask, DataPath, DataPathEvents } from '../ports.ts';
 import type { NativeAsk, NativeBinding, NativeEvents, NativeOptions } from '../../native/binding.ts';
 import { dnsQuestion } from './dns-question.ts';
@@ -69,8 +69,7 @@ function askOf(ask: NativeAsk, check: FileCheck): Ask {
 }
 
 function attributionOf(ask: NativeAsk, check: FileCheck): Attribution {
-  const { owner, evidence } = ask;
-  const claimed = ask.path ?? (owner === null ? null : runningPath(owner.pid));
+  const { owner, evidence, path: claimed } = ask;
   const verified = owner !== null && claimed !== null && check.matches(owner.executable, claimed);
   return {
     owner,
@@ -88,15 +87,6 @@ function confidenceOf(evidence: NativeAsk['evidence']): Confidence {
     case 'sock_diag': return 'likely';
     case 'none': return 'unknown';
     default: return assertNever(evidence);
-  }
-}
-
-/** For an executable whose path the kernel has not told: a claim like any other, until its inode is compared. */
-function runningPath(pid: Owner['pid']): string | null {
-  try {
-    return readlinkSync(`/proc/${String(pid)}/exe`);
-  } catch {
-    return null;
   }
 }
 

@@ -128,7 +128,7 @@ export class LinkedHelper implements HelperClient {
   async registerAgent(): Promise<AgentRegistration> {
     this.#agentWanted = true;
     try {
-      return await this.#register(false);
+      return await this.#register();
     } catch (error: unknown) {
       // A helper that is not there yet is waited for; one that refuses is believed.
       if (!(error instanceof NotConnectedError)) this.#agentWanted = false;
@@ -187,9 +187,9 @@ export class LinkedHelper implements HelperClient {
     this.#events.clear();
   }
 
-  async #register(quiet: boolean): Promise<AgentRegistration> {
+  async #register(): Promise<AgentRegistration> {
     const [registration] = await this.#link.call({
-      interface: INTERFACES.prompts, member: 'RegisterAgent', input: [agentOptions], values: [{}], output: [agentRegistration], quiet,
+      interface: INTERFACES.prompts, member: 'RegisterAgent', input: [agentOptions], values: [{}], output: [agentRegistration],
     });
     return registration;
   }
@@ -238,7 +238,10 @@ export class LinkedHelper implements HelperClient {
   }
 
   async #restoreAll(): Promise<void> {
-    if (this.#agentWanted) await this.#register(false);
+    await Promise.all([this.#agentWanted ? this.#register() : null, this.#resubscribe()]);
+  }
+
+  async #resubscribe(): Promise<void> {
     const subscription = this.#subscription;
     if (subscription === null) return;
     await this.#link.call({

@@ -28,7 +28,7 @@ export interface Io {
   pendingBytes(): number;
   /** Resolves when stdout has taken everything, or is closed. */
   flush(): Promise<void>;
-  /** From the first call on, SIGINT, SIGTERM, SIGHUP and a closed stdout no longer end the process but resolve this. */
+  /** From the first call on, SIGINT, SIGTERM, SIGHUP, SIGQUIT and a closed stdout no longer end the process but resolve this. */
   untilStopped(): Promise<StopReason>;
   /** `onKey` gets one printable character, `escape`, `enter`, `interrupt` (Ctrl-C), `suspend` (Ctrl-Z) or `end` (Ctrl-D). */
   keyboard(onKey: (key: string) => void): Keyboard;
@@ -95,6 +95,15 @@ function openKeyboard(stdin: ReadStream, onKey: (key: string) => void): Keyboard
   };
 }
 
+/** Of a terminal that does not say how large it is. */
+const FALLBACK_SIZE = { columns: 80, rows: 24 } as const;
+const SMALLEST_SIZE = 10;
+
+/** Serial lines and some recorders report 0. */
+function sizeOr(size: number, otherwise: number): number {
+  return size > 0 ? Math.max(size, SMALLEST_SIZE) : otherwise;
+}
+
 function untilDrained(stream: WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed || stream.writableLength === 0) resolve();
@@ -120,8 +129,8 @@ export function systemIo(): Io {
     stdinIsTerminal: stdin.isTTY,
     stdoutIsTerminal: stdout.isTTY,
     stderrIsTerminal: stderr.isTTY,
-    columns: () => (stdout.isTTY ? Math.max(stdout.columns, 20) : 80),
-    rows: () => (stdout.isTTY ? stdout.rows : 24),
+    columns: () => (stdout.isTTY ? sizeOr(stdout.columns, FALLBACK_SIZE.columns) : FALLBACK_SIZE.columns),
+    rows: () => (stdout.isTTY ? sizeOr(stdout.rows, FALLBACK_SIZE.rows) : FALLBACK_SIZE.rows),
     now: () => Date.now(),
     out: (text) => void (!closed && stdout.write(text)),
     err: (text) => void (!closed && stderr.write(text)),
@@ -133,6 +142,7 @@ export function systemIo(): Io {
         process.on('SIGINT', () => resolve('interrupt'));
         process.on('SIGTERM', () => resolve('terminate'));
         process.on('SIGHUP', () => resolve('terminate'));
+        process.on('SIGQUIT', () => resolve('terminate'));
       });
       return stopped;
     },

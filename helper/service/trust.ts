@@ -19,7 +19,7 @@ export function isRootOwned(path: string): boolean {
   if (!isAbsolute(path) || stat(path) === null) return false;
   for (let part = realpathSync(path); ; part = dirname(part)) {
     const found = stat(part);
-    if (found === null || found.uid !== 0 || (found.mode & WRITABLE_BY_OTHERS) !== 0) return false;
+    if (found?.uid !== 0 || (found.mode & WRITABLE_BY_OTHERS) !== 0) return false;
     if (part === '/') return true;
   }
 }

@@ -44,11 +44,22 @@ static long walk_step(__u32 index, struct walk *walk)
 	return 0;
 }
 
+static __noinline int write_path(struct file *file, struct bastion_path_event *event)
+{
+	struct walk walk = {.event = event};
+
+	walk.dentry = BPF_CORE_READ(file, f_path.dentry);
+	walk.mount = (struct mount *)((char *)BPF_CORE_READ(file, f_path.mnt) - bpf_core_field_offset(struct mount, mnt));
+	bpf_loop(MAX_PATH_STEPS, walk_step, &walk, 0);
+	event->length = walk.offset;
+	event->complete = walk.complete;
+	return 0;
+}
+
 /* Ring memory is private to this call: per-CPU scratch is not, where a hook can be preempted. */
 static __noinline int tell_path(struct file *file, const struct bastion_executable *executable)
 {
 	struct bastion_path_event *event;
-	struct walk walk = {};
 	__u32 one = 1;
 
 	if (bpf_map_lookup_elem(&seen, executable))
@@ -59,12 +70,7 @@ static __noinline int tell_path(struct file *file, const struct bastion_executab
 		return 0;
 	}
 	event->executable = *executable;
-	walk.event = event;
-	walk.dentry = BPF_CORE_READ(file, f_path.dentry);
-	walk.mount = (struct mount *)((char *)BPF_CORE_READ(file, f_path.mnt) - bpf_core_field_offset(struct mount, mnt));
-	bpf_loop(MAX_PATH_STEPS, walk_step, &walk, 0);
-	event->length = walk.offset;
-	event->complete = walk.complete;
+	write_path(file, event);
 	bpf_ringbuf_submit(event, 0);
 	bpf_map_update_elem(&seen, executable, &one, BPF_ANY);
 	return 0;

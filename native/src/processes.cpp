@@ -112,6 +112,16 @@ std::optional<ProcessRecord> readProcess(uint32_t pid) {
   return second;
 }
 
+std::string runningPath(uint32_t pid, const bastion_executable& executable) {
+  const std::string link = procPath(pid, "exe");
+  const auto file = identifyFile(link);
+  if (!file) return "";
+  bastion_executable running = file->executable;
+  // Not every file system tells the generation here; the kernel's own record always has it.
+  if (running.generation == 0) running.generation = executable.generation;
+  return sameExecutable(running, executable) ? readLink(link) : "";
+}
+
 std::optional<ProcessRecord> SocketHolders::fromCache(uint64_t socketInode) {
   const Known* known = cache_.find(socketInode);
   if (known == nullptr || known->untilNs < bootNs()) return std::nullopt;

@@ -28,6 +28,9 @@ bool sameProcess(const ProcessRecord& a, const ProcessRecord& b);
 /// Reads one process; nothing if it has gone, has no executable or changed while it was read.
 std::optional<ProcessRecord> readProcess(uint32_t pid);
 
+/// Path of a process's executable, if that is this very file; empty otherwise.
+std::string runningPath(uint32_t pid, const bastion_executable& executable);
+
 /// Finds holders of sockets. One thread only.
 class SocketHolders {
  public:

@@ -190,7 +190,8 @@ void DataPath::tellAsk(HeldFlow& flow) {
   if (!who.owner) counters_.unidentified += flow.packets.size();
   if (who.evidence == Evidence::kernel && who.path.empty()) {
     const std::string* path = kernel_->pathOf(who.owner->executable);
-    if (path != nullptr) who.path = *path;
+    // A socket from before this helper: its program's path was told to the helper before.
+    who.path = path != nullptr ? *path : runningPath(who.owner->pid, who.owner->executable);
   }
   counters_.asks += 1;
   reports_.asks.push_back({flow.id, flow.tuple, who, flow.interfaceIndex, interfaceName(flow.interfaceIndex), flow.length,

@@ -85,6 +85,11 @@ export class DesktopSession {
     return new DesktopSession(environment, busAddress, app, reader);
   }
 
+  /** The bundle that runs, to be started once more. */
+  get bundle(): string {
+    return join(ROOT, FOLDER, 'main.cjs');
+  }
+
   say(command: StandInCommand): void {
     this.app.write(command);
   }
@@ -119,11 +124,16 @@ export class DesktopSession {
 
   /** Gives the window with this title the keyboard, as a window manager would. */
   async focus(title: string): Promise<void> {
-    await run('/usr/bin/xdotool', ['search', '--sync', '--onlyvisible', '--name', title, 'windowfocus', '--sync'], { env: this.environment });
+    await run('/usr/bin/xdotool', ['search', '--sync', '--onlyvisible', '--name', title, 'windowfocus'], { env: this.environment });
   }
 
   async key(...keys: readonly string[]): Promise<void> {
-    await run('/usr/bin/xdotool', ['key', '--clearmodifiers', ...keys], { env: this.environment });
+    await run('/usr/bin/xdotool', ['key', ...keys], { env: this.environment });
+  }
+
+  /** Without a window manager the window under the pointer has the keyboard. */
+  async pointAt(x: number, y: number): Promise<void> {
+    await run('/usr/bin/xdotool', ['mousemove', '--sync', String(x), String(y)], { env: this.environment });
   }
 
   async resize(title: string, width: number, height: number): Promise<void> {

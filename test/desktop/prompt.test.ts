@@ -19,21 +19,35 @@ test('prompt window: Allow clicked by its name sends the proposed answer and clo
   await session.shown('push button', 'Deny');
   await session.screenshot('prompt');
   session.say({ do: 'dark', dark: true });
-  await session.click('toggle button', 'Details').catch(() => undefined);
+  await session.click('push button', 'Details');
+  await session.shown('label', 'Started by');
   await session.screenshot('prompt-dark');
   await session.click('push button', 'Allow');
   assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'once', scope: 'host' }]);
   await session.gone('label', 'curl wants to connect');
 });
 
+/** Types while the window appears. False when the machine was so slow that the keys came after the buttons were awake. */
+async function typeIntoNewWindow(session: DesktopSession): Promise<boolean> {
+  const startedMs = performance.now();
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.key('--delay', '12', ...Array<string[]>(6).fill(['Return', 'space', 'Escape']).flat());
+  return performance.now() - startedMs < 390;
+}
+
 test('prompt window: a keystroke meant for another window decides nothing, Enter then denies', options, async (t) => {
   const session = await DesktopSession.start(t);
   await session.connect();
-  session.say({ do: 'raise', prompt: promptOf() });
-  await session.focus('curl wants to connect');
-  await session.key('Return', 'space');
+  await session.pointAt(200, 300);
+  if (!(await typeIntoNewWindow(session))) {
+    t.skip('the machine is too busy to type within 400 ms');
+    return;
+  }
   await session.focused('push button', 'Deny');
   assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
+  await session.focus('curl wants to connect');
+  await session.focused('push button', 'Deny');
+  await session.shown('push button', 'Deny');
   await session.screenshot('prompt-focused');
   await session.key('Return');
   assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'deny', lifetime: 'once', scope: 'host' }]);
@@ -52,6 +66,7 @@ test('prompt window: choices are made by keyboard, and the sentence follows them
   await session.key('End');
   await session.key('Return');
   await session.shown('label', 'curl may always reach example.org on port 443.');
+  await session.shown('push button', 'Allow');
   await session.key('alt+a');
   assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'always', scope: 'host' }]);
 });
@@ -74,13 +89,13 @@ test('prompt window: others wait behind the one that is shown, and a withdrawn o
   await session.shown('push button', 'Deny');
   session.say({ do: 'raise', prompt: promptOf({ nonce: 'b', path: '/usr/bin/git', destination: 'git.example' }) });
   session.say({ do: 'raise', prompt: promptOf({ nonce: 'c', path: '/usr/bin/ssh', destination: 'ssh.example', port: 22 }) });
-  await session.shown('toggle button', '2 more are waiting');
+  await session.shown('push button', '2 more are waiting');
   await session.shown('label', 'curl wants to connect');
   session.say({ do: 'end', nonce: 'a', why: 'withdrawn' });
   await session.shown('label', 'git wants to connect');
   session.say({ do: 'end', nonce: 'b', why: 'expired' });
   await session.shown('label', 'ssh wants to connect');
-  await session.gone('toggle button', '1 more is waiting');
+  await session.gone('push button', '1 more is waiting');
   session.say({ do: 'end', nonce: 'c', why: 'answered' });
   await session.gone('label', 'ssh wants to connect');
 });

@@ -1,7 +1,7 @@
 /** What a lab stands on before anything runs: its folders, its configuration, its cgroup, its place for BPF programs. */
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryTool } from './process.ts';
+import { ROOT, tryTool } from './process.ts';
 import { cgroup2Mount } from './traces.ts';
 import type { LabUser } from './user.ts';
 import { insideUserNamespace } from './user-namespace.ts';
@@ -19,6 +19,8 @@ export interface Ground {
   readonly configDir: string;
   readonly stateDir: string;
   readonly runDir: string;
+  /** The vendor's rules as an installed package has them: a checkout may belong to anybody. */
+  readonly vendorDir: string;
   readonly binDir: string;
   readonly homeDir: string;
   /** Folder of the guarded cgroup; null where there is none. */
@@ -46,6 +48,13 @@ function writeSettings(configDir: string, settings: Settings): void {
   writeConfig(join(configDir, 'bastion.toml'), `${lines.join('\n')}\n`);
   const rulesDir = makeFolder(join(configDir, 'rules.d'), 0o755);
   if (settings.rules !== undefined) writeConfig(join(rulesDir, '10-lab.toml'), settings.rules);
+}
+
+function copyVendorRules(path: string): string {
+  const source = join(ROOT, 'data/rules');
+  makeFolder(path, 0o755);
+  for (const name of readdirSync(source)) writeConfig(join(path, name), readFileSync(join(source, name), 'utf8'));
+  return path;
 }
 
 function makeCgroup(name: string, limits: string[]): string | null {
@@ -84,6 +93,7 @@ export function layGround(name: string, folder: string, user: LabUser, settings:
     homeDir,
     stateDir: makeFolder(join(folder, 'state'), 0o700),
     runDir: makeFolder(join(folder, 'run'), 0o755),
+    vendorDir: copyVendorRules(join(folder, 'vendor')),
     binDir: makeFolder(join(folder, 'bin'), 0o755),
     cgroup: makeCgroup(name, limits),
     pinDir: makePinFolder(folder, limits),

@@ -199,7 +199,7 @@ export class Lab implements AsyncDisposable {
     if (this.#helper !== null && isRunning(this.#helper)) throw new Error('the helper runs already');
     const names = this.#need(this.#bus).names;
     await names.released(BUS_NAME);
-    const child = startTied([...enterNamespace(this.clientNamespace), ...helperCommand(this.#options, this)], {
+    const child = startTied([...enterNamespace(this.clientNamespace), ...helperCommand(this.#options, { ...this.#ground, busAddress: this.busAddress })], {
       env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: this.busAddress },
       stdio: ['ignore', this.#log, this.#log],
     });

@@ -1,5 +1,4 @@
 /** What a caller may ask of a lab, and what the helper is told of it. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PolkitMode } from './bus.ts';
 import type { Ground } from './ground.ts';
@@ -40,17 +39,16 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-type HelperPlace = Pick<Ground, 'configDir' | 'stateDir' | 'runDir' | 'cgroup' | 'pinDir'> & { readonly busAddress: string };
+type HelperPlace = Pick<Ground, 'configDir' | 'stateDir' | 'runDir' | 'vendorDir' | 'cgroup' | 'pinDir'> & { readonly busAddress: string };
 
 /** The helper's command line in a lab. Without a cgroup of the lab's own it must not guard the machine's. */
 export function helperCommand(options: LabOptions, lab: HelperPlace): string[] {
   const { bpf = true, backend, helperArguments = [], helperProgram } = options;
   const kernel = bpf && lab.cgroup !== null && lab.pinDir !== null;
-  const vendor = join(ROOT, 'data/rules');
   return [
     ...(helperProgram ?? [join(ROOT, 'build/bin/bastion-helper')]),
-    '--config', lab.configDir, '--state', lab.stateDir, '--run', lab.runDir, '--bus', lab.busAddress,
-    ...(existsSync(vendor) ? ['--vendor', vendor] : []),
+    '--config', lab.configDir, '--state', lab.stateDir, '--run', lab.runDir, '--vendor', lab.vendorDir,
+    '--bus', lab.busAddress,
     ...(lab.cgroup === null ? [] : ['--cgroup', lab.cgroup]),
     ...(lab.pinDir === null ? [] : ['--pin', lab.pinDir]),
     ...(kernel ? [] : ['--identification', 'sock_diag']),

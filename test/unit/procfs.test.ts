@@ -37,7 +37,7 @@ test('processes: the parents are told nearest first, with path and label, and at
   const { pid } = await running(t, '/bin/sh', ['-c', '(echo ready; read line); true']);
   const found = processes.ancestors(owner(pid, startNs(pid)), 8);
   assert.deepEqual(found[0], { pid: process.pid, path: realpathSync(process.execPath), command: found[0]?.command });
-  assert.equal(found.at(-1)?.pid, 1);
+  assert.ok(found.length === 8 || found.at(-1)?.pid === 1, 'up to the first process, or to the limit');
   assert.equal(processes.ancestors(owner(pid, startNs(pid)), 1).length, 1);
   assert.deepEqual(processes.ancestors(owner(pid, startNs(pid)), 0), []);
 });

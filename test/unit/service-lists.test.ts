@@ -10,7 +10,7 @@ interface Row {
   readonly lost?: number;
 }
 
-const letters = [...'abcdefghij'];
+const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'];
 const self = (row: string): string => row;
 
 /** Every row that a reader gets who turns pages of three, while `change` happens after the first page. */

@@ -56,7 +56,7 @@ export async function ensureModules(doing) {
   }
   doing('npm ci');
   const log = logFile('npm');
-  const [command, ...first] = await npmCommand(log);
+  const [command, ...first] = await npmCommand();
   const status = await runLogged(log, command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund']);
   if (status !== 0) throw new SetupError('npm ci failed', { log, mend: 'npm ci --ignore-scripts' });
   if (!existsSync(PINNED_NODE)) {

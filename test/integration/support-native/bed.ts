@@ -14,6 +14,7 @@ import { Host } from './host-client.ts';
 export const ROOT = dirname(dirname(dirname(import.meta.dirname)));
 export const QUEUE = 7;
 export const MARK = 0x2000_0000;
+export const CLIENT4 = '10.213.0.1';
 export const PEER4 = '10.213.0.2';
 export const PEER6 = 'fd13::2';
 
@@ -54,6 +55,21 @@ function ruleset(family: 4 | 6, pins: string | null): string {
     '*filter', `-A OUTPUT -p tcp -m mark --mark ${mark}/${mark} -j REJECT --reject-with tcp-reset`,
     `-A OUTPUT -m mark --mark ${mark}/${mark} -j REJECT --reject-with ${reject}`, 'COMMIT', '',
   ].join('\n');
+}
+
+/** Ends a program of traffic.c that reads its standard input. */
+export async function endInput(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, 'exit');
+  child.stdin?.end();
+  await ended;
+}
+
+/** Resolves when the program has said its first word. */
+export async function saidReady(child: ChildProcess): Promise<ChildProcess> {
+  if (child.stdout === null) throw new TypeError('no standard output');
+  await once(child.stdout, 'data');
+  return child;
 }
 
 /** TCP and UDP echo in the peer's namespace, with what came in. */
@@ -176,9 +192,14 @@ export class Bed {
     return this.run(this.program, args);
   }
 
+  /** The same on the other side, outside the firewall. */
+  startPeer(...args: readonly (string | number)[]): ChildProcess {
+    return spawn('nsenter', [`--net=/run/netns/${this.peerNamespace}`, this.program, ...args.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
   /** A program on the other side, outside the firewall. */
   async fromPeer(...args: readonly (string | number)[]): Promise<number | null> {
-    const child = spawn('nsenter', [`--net=/run/netns/${this.peerNamespace}`, this.program, ...args.map(String)], { stdio: 'inherit' });
+    const child = this.startPeer(...args);
     await once(child, 'exit');
     return child.exitCode;
   }
@@ -202,7 +223,7 @@ export class Bed {
       run('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
     }
     run('ip', ['-n', this.client, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth0', 'netns', this.peerNamespace]);
-    for (const [namespace, four, six] of [[this.client, '10.213.0.1', 'fd13::1'], [this.peerNamespace, PEER4, PEER6]] as const) {
+    for (const [namespace, four, six] of [[this.client, CLIENT4, 'fd13::1'], [this.peerNamespace, PEER4, PEER6]] as const) {
       run('ip', ['-n', namespace, 'address', 'add', `${four}/24`, 'dev', 'veth0']);
       run('ip', ['-n', namespace, 'address', 'add', `${six}/64`, 'dev', 'veth0', 'nodad']);
       run('ip', ['-n', namespace, 'link', 'set', 'veth0', 'up']);

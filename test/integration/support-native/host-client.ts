@@ -126,7 +126,7 @@ export class Host {
 
   /** Ends the process; resolves with its exit status. */
   async stop(): Promise<number | null> {
-    if (this.#process.exitCode !== null) return this.#process.exitCode;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;
     const ended = once(this.#process, 'exit');
     this.#process.disconnect();
     await ended;

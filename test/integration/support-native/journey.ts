@@ -67,6 +67,15 @@ export async function decidesWithoutAsking(bed: Bed, host: Host): Promise<void> 
   assert.ok(later.kernelRefused > kernelRefused);
 }
 
+/** Waits for as long as an unanswered ask lives: longer than anything in the receiver takes to settle. */
+export async function letAskExpire(bed: Bed, host: Host): Promise<void> {
+  const other = bed.copy(`waiting-${String(host.ended.length)}`);
+  const ended = bed.run(other, ['tcp', PEER4, 7]);
+  const ask = await host.nextAsk((one) => one.path === other);
+  await host.until('the deadline', () => host.ended.find((end) => end.id === ask.id));
+  await ended;
+}
+
 export async function limitsHold(bed: Bed, host: Host): Promise<void> {
   await bed.traffic('udp-send', PEER4, 7, 10);
   await host.nextAsk();

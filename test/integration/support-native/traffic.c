@@ -89,7 +89,36 @@ static int udp_on_demand(struct target to)
 	return 0;
 }
 
-/* The same socket is inherited over exec by another program. */
+/* A server that echoes, and sends a datagram of its own for each line on standard input. */
+static int udp_server(struct target to, const char *port)
+{
+	struct target here = resolve(to.address.ss_family == AF_INET ? "0.0.0.0" : "::", port);
+	struct sockaddr_storage from;
+	struct pollfd fds[2] = {{.fd = open_socket(&here, SOCK_DGRAM), .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+	char buffer[64];
+
+	if (bind(fds[0].fd, (struct sockaddr *)&here.address, here.size))
+		return errno;
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		poll(fds, 2, -1);
+		if (fds[0].revents & POLLIN) {
+			socklen_t size = sizeof(from);
+			int length = recvfrom(fds[0].fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &size);
+
+			if (length > 0)
+				sendto(fds[0].fd, buffer, length, 0, (struct sockaddr *)&from, size);
+		}
+		if (fds[1].revents) {
+			if (read(0, buffer, sizeof(buffer)) <= 0)
+				return 0;
+			sendto(fds[0].fd, "hello", 5, 0, (struct sockaddr *)&to.address, to.size);
+		}
+	}
+}
+
+/* The same socket is inherited over exec by another program, after a line on standard input. */
 static int udp_pass_on(const char *program, char **arguments, struct target to)
 {
 	char number[16];
@@ -97,9 +126,32 @@ static int udp_pass_on(const char *program, char **arguments, struct target to)
 
 	if (sendto(fd, "hello", 5, 0, (struct sockaddr *)&to.address, to.size) < 0)
 		return errno;
+	if (!fgets(number, sizeof(number), stdin))
+		return EPIPE;
 	snprintf(number, sizeof(number), "%d", fd);
 	execl(program, program, "inherited", arguments[0], arguments[1], number, (char *)NULL);
 	return errno;
+}
+
+/* Another program holds the same socket while this one sends. */
+static int udp_shared(const char *program, char **arguments, struct target to)
+{
+	char number[16];
+	int fd = socket(to.address.ss_family, SOCK_DGRAM, 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		snprintf(number, sizeof(number), "%d", fd);
+		execl(program, program, "wait-for-end", arguments[0], arguments[1], (char *)NULL);
+		_exit(127);
+	}
+	puts("ready");
+	fflush(stdout);
+	if (!fgets(number, sizeof(number), stdin))
+		return EPIPE;
+	sendto(fd, "hello", 5, 0, (struct sockaddr *)&to.address, to.size);
+	waitpid(child, NULL, 0);
+	return 0;
 }
 
 static int burst(char **arguments, int count)
@@ -182,6 +234,15 @@ int main(int count, char **arguments)
 		return udp_send(resolve(arguments[2], arguments[3]), many);
 	if (!strcmp(mode, "udp-on-demand"))
 		return udp_on_demand(resolve(arguments[2], arguments[3]));
+	if (!strcmp(mode, "udp-server"))
+		return udp_server(resolve(arguments[2], arguments[3]), arguments[4]);
+	if (!strcmp(mode, "udp-shared"))
+		return udp_shared(arguments[4], arguments + 2, resolve(arguments[2], arguments[3]));
+	if (!strcmp(mode, "wait-for-end")) {
+		while (getchar() != EOF)
+			;
+		return 0;
+	}
 	if (!strcmp(mode, "udp-pass-on"))
 		return udp_pass_on(arguments[4], arguments + 2, resolve(arguments[2], arguments[3]));
 	if (!strcmp(mode, "inherited")) {

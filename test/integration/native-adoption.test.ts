@@ -1,0 +1,104 @@
+/** What is pinned goes on without the helper, and the next helper takes it over. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { Bed, PEER4, missingForBed } from './support-native/bed.ts';
+import { programDecision } from './support-native/journey.ts';
+
+const missing = missingForBed();
+
+describe('pinned programs and maps', { skip: missing ?? false }, () => {
+  let bed: Bed;
+
+  before(async () => {
+    bed = new Bed();
+    await bed.peer.ready();
+  });
+  afterEach(() => bed.closeHosts());
+  after(() => bed.close());
+
+  /** Leaves one decision for the traffic program in the kernel. */
+  async function decide(): Promise<void> {
+    const host = await bed.open();
+    const ended = bed.traffic('udp-echo', PEER4, 7);
+    const ask = await host.nextAsk();
+    await host.call({ op: 'remember', entries: [programDecision(ask, 'accept')] });
+    await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.equal(await ended, 0);
+    await host.kill();
+  }
+
+  test('pins are for root only', async () => {
+    await bed.open();
+    for (const folder of ['', 'maps', 'progs', 'links']) assert.equal(statSync(join(bed.pins, folder)).mode & 0o777, 0o700);
+  });
+
+  test('a killed helper: a decided program goes on, an undecided one gets nothing through', async () => {
+    await decide();
+    assert.equal(await bed.traffic('udp-echo', PEER4, 7), 0);
+    const before = await bed.peer.seen();
+    assert.equal(await bed.run(bed.copy('undecided'), ['udp-send', PEER4, 7, 5]), 0);
+    assert.deepEqual(await bed.peer.seen(), before);
+  });
+
+  test('the next helper: replaces the programs in place, and decisions of the run before are void', async () => {
+    await decide();
+    const links = readdirSync(join(bed.pins, 'links')).sort();
+    const host = await bed.open();
+    assert.deepEqual(readdirSync(join(bed.pins, 'links')).sort(), links);
+    const ended = bed.traffic('udp-echo', PEER4, 7);
+    const ask = await host.nextAsk();
+    assert.equal(ask.path, bed.program);
+    await host.answer({ id: ask.id, verdict: 'refuse' });
+    assert.notEqual(await ended, 0);
+  });
+
+  test('the next helper: still knows who owns a socket that was made before it', async () => {
+    const first = await bed.open();
+    const child = bed.start(bed.program, ['udp-on-demand', PEER4, 7]);
+    child.stdin?.write('1\n');
+    const before = await first.nextAsk();
+    await first.kill();
+    const second = await bed.open();
+    child.stdin?.write('2\n');
+    const after = await second.nextAsk();
+    assert.deepEqual(after.owner, before.owner);
+    assert.equal(after.path, bed.program);
+    child.stdin?.end();
+  });
+
+  test('a socket older than the hooks is found through sock_diag and checked by its cookie', async () => {
+    const first = await bed.open();
+    await first.call({ op: 'close', unpin: true });
+    await first.stop();
+    const child = bed.start(bed.program, ['udp-on-demand', PEER4, 7]);
+    if (child.stdout === null) throw new TypeError('no standard output');
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    const host = await bed.open();
+    child.stdin?.write('1\n');
+    const ask = await host.nextAsk();
+    assert.equal(ask.evidence, 'sock_diag');
+    assert.equal(ask.path, bed.program);
+    await host.answer({ id: ask.id, verdict: 'accept', rememberUntilNs: 0n });
+    child.stdin?.write('2\n');
+    for (let allowed = 0; allowed < 1;) allowed = (await host.counters()).kernelAllowed;
+    child.stdin?.end();
+  });
+
+  test('close with unpin: nothing of ours is left on the bpffs', async () => {
+    const host = await bed.open();
+    await host.call({ op: 'close', unpin: true });
+    assert.equal(existsSync(bed.pins), false);
+  });
+
+  test('a folder that is not on a bpffs: said to be missing, and sock_diag does the work', async () => {
+    const host = bed.newHost();
+    const options = bed.options();
+    assert.ok(options.kernel !== null);
+    const features = await host.open(bed.addon, { ...options, kernel: { ...options.kernel, pinPath: join(bed.folder, 'nowhere') } });
+    assert.equal(features.identification, 'sock_diag');
+    assert.equal(features.xtAllow, null);
+    assert.match(features.missing[0]?.why ?? '', /not on a BPF file system/u);
+  });
+});

@@ -1,0 +1,97 @@
+// Compares the addon's view of the shared structures with the BPF object's own type information; prints what differs.
+#include <bpf/btf.h>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "../../../native/bpf/wire.h"
+
+static int differences = 0;
+
+static void checkSize(const btf* types, const char* structure, size_t size) {
+  const int id = btf__find_by_name_kind(types, structure, BTF_KIND_STRUCT);
+  const long long other = id < 0 ? -1 : btf__resolve_size(types, static_cast<__u32>(id));
+  if (other == static_cast<long long>(size)) return;
+  printf("%s: %zu bytes here, %lld there\n", structure, size, other);
+  differences += 1;
+}
+
+static void checkMember(const btf* types, const char* structure, const char* member, size_t offset) {
+  const int id = btf__find_by_name_kind(types, structure, BTF_KIND_STRUCT);
+  if (id >= 0) {
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
+    const btf_member* members = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); i += 1) {
+      if (strcmp(btf__name_by_offset(types, members[i].name_off), member) == 0 && btf_member_bit_offset(type, i) == offset * 8) return;
+    }
+  }
+  printf("%s.%s: not at offset %zu\n", structure, member, offset);
+  differences += 1;
+}
+
+#define SIZE(structure) checkSize(types, #structure, sizeof(structure))
+#define MEMBER(structure, member) checkMember(types, #structure, #member, offsetof(structure, member))
+
+int main(int, char** arguments) {
+  const btf* types = btf__parse(arguments[1], nullptr);
+  if (types == nullptr) {
+    printf("no type information in %s\n", arguments[1]);
+    return 1;
+  }
+  SIZE(bastion_executable);
+  MEMBER(bastion_executable, inode);
+  MEMBER(bastion_executable, ctime_sec);
+  MEMBER(bastion_executable, device);
+  MEMBER(bastion_executable, generation);
+  SIZE(bastion_owner);
+  MEMBER(bastion_owner, cookie);
+  MEMBER(bastion_owner, start_ns);
+  MEMBER(bastion_owner, network_namespace);
+  MEMBER(bastion_owner, cgroup);
+  MEMBER(bastion_owner, executable);
+  MEMBER(bastion_owner, pid);
+  MEMBER(bastion_owner, uid);
+  MEMBER(bastion_owner, gid);
+  MEMBER(bastion_owner, mount_namespace);
+  MEMBER(bastion_owner, flags);
+  MEMBER(bastion_owner, command);
+  SIZE(bastion_destination);
+  MEMBER(bastion_destination, address);
+  MEMBER(bastion_destination, port);
+  MEMBER(bastion_destination, protocol);
+  MEMBER(bastion_destination, family);
+  SIZE(bastion_tuple);
+  MEMBER(bastion_tuple, source);
+  MEMBER(bastion_tuple, destination);
+  MEMBER(bastion_tuple, source_port);
+  SIZE(bastion_pending);
+  MEMBER(bastion_pending, owner);
+  MEMBER(bastion_pending, recorded_ns);
+  MEMBER(bastion_pending, flags);
+  SIZE(bastion_flow_key);
+  MEMBER(bastion_flow_key, cookie);
+  MEMBER(bastion_flow_key, start_ns);
+  MEMBER(bastion_flow_key, inode);
+  MEMBER(bastion_flow_key, pid);
+  MEMBER(bastion_flow_key, destination);
+  SIZE(bastion_verdict_key);
+  MEMBER(bastion_verdict_key, executable);
+  MEMBER(bastion_verdict_key, network_namespace);
+  MEMBER(bastion_verdict_key, uid);
+  MEMBER(bastion_verdict_key, destination);
+  SIZE(bastion_peer_key);
+  MEMBER(bastion_peer_key, peer);
+  SIZE(bastion_verdict);
+  MEMBER(bastion_verdict, generation);
+  MEMBER(bastion_verdict, until_ns);
+  SIZE(bastion_settings);
+  MEMBER(bastion_settings, layout);
+  MEMBER(bastion_settings, generation);
+  MEMBER(bastion_settings, decide_in_thread);
+  MEMBER(bastion_settings, drained_ns);
+  SIZE(bastion_path_event);
+  MEMBER(bastion_path_event, length);
+  MEMBER(bastion_path_event, complete);
+  MEMBER(bastion_path_event, names);
+  return differences == 0 ? 0 : 1;
+}
