@@ -188,7 +188,7 @@ class Running {
     switch (command.do) {
       case 'open': this.openWindow(); return;
       case 'prompts': this.#presenter.open(); return;
-      case 'quit': this.#quit(); return;
+      case 'quit': setTimeout(this.#quit, 0); return;
       case 'resume': told(client.resume()); return;
       case 'pause': told(client.pause(command.seconds)); return;
       case 'mode': told(client.setMode(command.mode)); return;

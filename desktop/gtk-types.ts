@@ -29,6 +29,7 @@ export interface Signals {
   'notify::active': () => void;
   'notify::selected': () => void;
   'notify::text': () => void;
+  'notify::expanded': () => void;
   'notify::folded': () => void;
   'notify::dark': () => void;
 }
@@ -104,11 +105,16 @@ export interface Box extends Widget {
   append(child: Widget): void;
   remove(child: Widget): void;
 }
+export interface ScrolledWindow extends Widget {
+  /** In pixels; -1 for none. */
+  setMinContentHeight(height: number): void;
+}
 export interface Revealer extends Widget {
   setRevealChild(reveal: boolean): void;
 }
 export interface Expander extends Widget {
   setExpanded(expanded: boolean): void;
+  getExpanded(): boolean;
 }
 export interface ListBoxRow extends Widget {
   getIndex(): number;
@@ -296,6 +302,7 @@ export interface GtkNamespace {
   readonly Spinner: Class<Spinner>;
   readonly Stack: Class<Stack>;
   readonly Box: Class<Box>;
+  readonly ScrolledWindow: Class<ScrolledWindow>;
   readonly Revealer: Class<Revealer>;
   readonly Expander: Class<Expander>;
   readonly ListBox: Class<ListBox>;

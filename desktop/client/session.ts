@@ -132,8 +132,9 @@ export class HelperSession {
       this.#readPrompts();
       this.loadRules();
     } else {
-      for (const prompt of this.queue.pending()) this.#listener?.ended(prompt.info.nonce, 'withdrawn');
+      const waiting = this.queue.pending();
       this.queue.clear();
+      for (const prompt of waiting) this.#listener?.ended(prompt.info.nonce, 'withdrawn');
     }
     this.changed.emit();
   }
@@ -185,8 +186,8 @@ export class HelperSession {
 
   #onEnded(nonce: string, why: PromptEnd): void {
     if (why === 'expired') this.queue.expire(nonce);
+    else this.queue.remove(nonce);
     this.#listener?.ended(nonce, why);
-    if (why !== 'expired') this.queue.remove(nonce);
     this.changed.emit();
   }
 

@@ -21,6 +21,9 @@ const WAKE_MS = 400;
 /** The bar moves in steps that the eye takes for smooth enough; the text changes once a second. */
 const TICK_MS = 200;
 const URGENT_MS = 5000;
+const WIDTH = 420;
+/** Fits a screen of 768 lines together with the buttons. */
+const DETAILS_HEIGHT = 460;
 
 export interface PromptWindowActions {
   answer(nonce: string, answer: Answer): void;
@@ -132,7 +135,15 @@ export class PromptWindow {
       this.#ui.get('waiting_popover', Gtk.Popover).popdown();
       if (other !== undefined) this.#actions.pick(other.info.nonce);
     });
+    const details = this.#ui.get('details', Gtk.Expander);
+    details.on('notify::expanded', () => { this.#setRoom(details.getExpanded()); });
     this.#window.setDefaultWidget(this.#deny);
+  }
+
+  /** A window keeps the height that it has once had, so details would open into a slit and leave a gap. */
+  #setRoom(forDetails: boolean): void {
+    this.#ui.get('scroll', Gtk.ScrolledWindow).setMinContentHeight(forDetails ? DETAILS_HEIGHT : -1);
+    this.#window.setDefaultSize(WIDTH, -1);
   }
 
   #label(id: string, text: string): void {
@@ -161,12 +172,14 @@ export class PromptWindow {
     this.#fillChoices(prompt);
     this.#fillDetails(prompt);
     this.#ui.get('details', Gtk.Expander).setExpanded(false);
+    this.#setRoom(false);
   }
 
   #fillIcon(path: string): void {
     const image = this.#ui.get('icon', Gtk.Image);
     const icon = this.#find(path)?.icon ?? '';
     if (icon.startsWith('/')) image.setFromFile(icon);
+    else if (path === '') image.setFromIconName('bastion-firewall-ask-symbolic');
     else image.setFromIconName(icon === '' ? 'application-x-executable' : icon);
     image.setPixelSize(64);
   }

@@ -108,7 +108,6 @@ export class StatusPage {
     this.#filling = true;
     if (status !== null) this.#mode.setSelected(MODES.indexOf(status.mode));
     this.#mode.setSensitive(usable);
-    this.#mode.setSubtitle(status?.mode === 'learning' ? _('New programs connect and are recorded.') : _('New programs wait for your decision.'));
     const pause = this.#ui.get('pause_row', Adw.ActionRow);
     pause.setVisible(status?.state !== 'paused');
     pause.setSensitive(usable);

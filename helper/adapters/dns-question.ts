@@ -1,5 +1,5 @@
 /** The name that a DNS query asks for. The bytes are any program's: everything but a plain query is null. */
-import { question } from 'dns-packet';
+import { name as wireName } from 'dns-packet';
 
 /** Source: RFC 1035 4.1.1. */
 const HEADER_BYTES = 12;
@@ -16,7 +16,7 @@ export function dnsQuestion(payload: Uint8Array | null): string | null {
   const flags = bytes.readUInt16BE(2);
   if ((flags & (FLAG_RESPONSE | FLAGS_OPCODE)) !== 0 || bytes.readUInt16BE(4) !== 1) return null;
   try {
-    const name = question.decode(bytes, HEADER_BYTES).name.toLowerCase();
+    const name = wireName.decode(bytes, HEADER_BYTES, { mail: true }).toLowerCase();
     return name.length <= NAME_LIMIT && HOST_NAME.test(name) ? name : null;
   } catch {
     return null;

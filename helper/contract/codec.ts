@@ -92,7 +92,7 @@ export function oneOf<const V extends readonly string[]>(values: V): WireType<V[
     signature: 's',
     encode: (value) => value,
     decode: (value, where) =>
-      typeof value === 'string' && known.has(value) ? (value as V[number]) : bad(where, `one of ${values.join(', ')}`),
+      typeof value === 'string' && known.has(value) ? value : bad(where, `one of ${values.join(', ')}`),
   };
 }
 
@@ -137,7 +137,7 @@ export function dictionary<K extends Keys>(
     },
     decode(value, where) {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) bad(where, 'a dictionary');
-      const entries = Object.entries(value as Record<string, unknown>);
+      const entries: readonly (readonly [string, unknown])[] = Object.entries(value);
       if (entries.length > WIRE_LIMITS.dictionaryEntries) {
         bad(where, `at most ${String(WIRE_LIMITS.dictionaryEntries)} keys`);
       }

@@ -13,15 +13,19 @@ export interface PasswordAgent {
   stop(): void;
 }
 
+/** Signs of a login session, whose own agent goes first. Without one polkit never asks an agent that is only a fallback. */
+const SESSION_VARIABLES = ['XDG_SESSION_ID', 'WAYLAND_DISPLAY', 'DISPLAY'] as const;
+
 /**
- * Starts the agent for this process and waits until it is registered. A desktop's own agent goes first (--fallback). Null for
- * root, who is never asked, and where there is no pkttyagent: the call is refused then, with its reason.
+ * Starts the agent for this process and waits until it is registered. Null for root, who is never asked, and where there is no
+ * pkttyagent: the call is refused then, with its reason.
  */
 export async function startPasswordAgent(
   env: Readonly<Record<string, string | undefined>>, bus: string | undefined,
 ): Promise<PasswordAgent | null> {
   if (process.getuid?.() === 0) return null;
-  const child = spawn(PROGRAM, ['--process', String(process.pid), '--notify-fd', String(NOTIFY_FD), '--fallback'], {
+  const fallback = SESSION_VARIABLES.some((name) => env[name] !== undefined) ? ['--fallback'] : [];
+  const child = spawn(PROGRAM, ['--process', String(process.pid), '--notify-fd', String(NOTIFY_FD), ...fallback], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: bus === undefined ? env : { ...env, DBUS_SYSTEM_BUS_ADDRESS: bus },
   });

@@ -38,7 +38,7 @@ export function completeAnswer(answer: Answer, offered: Choices, expired: boolea
   const name = answer.lifetime ?? (answer.until_ms === undefined ? offered.defaultLifetime : 'until');
   const scope = answer.scope ?? offered.defaultScope;
   if (expired && name === 'once') {
-    throw new BastionError('PromptGone', 'The connection was refused before the answer came; choose how long the answer shall hold.');
+    throw new BastionError('PromptGone', 'The connection was refused before the answer came; choose how long it shall hold.');
   }
   if (!offered.lifetimes.includes(name)) {
     throw new BastionError('InvalidArgument', `lifetime: this prompt offers ${offered.lifetimes.join(', ') || 'none'}.`);

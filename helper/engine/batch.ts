@@ -30,7 +30,8 @@ function programKey(ask: Ask, verdict: Verdict, untilNs: bigint): RememberedDeci
   };
 }
 
-function keyText({ executable, uid, networkNamespace, protocol, destinationAddress, destinationPort }: RememberedDecision): string {
+function keyText(entry: RememberedDecision): string {
+  const { executable, uid, networkNamespace, protocol, destinationAddress, destinationPort } = entry;
   return [
     String(executable.device), String(executable.inode), String(executable.generation), String(executable.ctimeSec), String(uid),
     String(networkNamespace), String(protocol), destinationAddress, String(destinationPort),

@@ -11,6 +11,7 @@ import type { RuleBook } from './rule-book.ts';
 import { applyEdit, blankDraft, draftOf, fileForm, isEditable, ruleInfoOf, ruleOf } from './rule-edit.ts';
 
 const USER_FILE = '50-user.toml';
+const UNWRITTEN = 'The answer holds until the machine restarts, but it could not be written to the rule file.';
 const SUFFIX_LENGTH = 4;
 const LONGEST_SUFFIX = 12;
 
@@ -118,9 +119,7 @@ export class RuleDesk {
           this.#book.put({ ...rule, lifetime: 'boot' });
         }
         this.#deps.logger.log('error', 'a rule could not be written', { rule: rule.id, error: String(error) });
-        throw new BastionError('Failed', 'The answer holds until the machine restarts, but it could not be written to the rule file.', {
-          cause: error,
-        });
+        throw new BastionError('Failed', UNWRITTEN, { cause: error });
       } finally {
         this.#onChanged();
       }

@@ -3,7 +3,9 @@ import { BastionError } from '../contract/errors.ts';
 import type { RuleEdit, RuleInfo } from '../contract/types.ts';
 import type { Lifetime, Rule, RuleMatch } from '../contract/vocabulary.ts';
 import { parseProgram, parseRuleId } from '../policy/program.ts';
-import { formatPorts, formatProtocols, formatSchedule, parseAddress, parsePorts, parseProtocols, parseSchedule } from '../policy/text.ts';
+import {
+  formatPorts, formatProtocols, formatSchedule, parseAddress, parsePorts, parseProtocols, parseSchedule,
+} from '../policy/text.ts';
 import type { Parsed } from '../policy/text.ts';
 import type { NewRule, Users } from '../ports.ts';
 
@@ -33,13 +35,14 @@ function userId(text: string, users: Users): number | undefined {
     if (uid <= HIGHEST_UID) return uid;
   }
   const uid = users.uid(text);
-  if (uid === null) throw new BastionError('InvalidArgument', `user: there is no user of this name.`);
+  if (uid === null) throw new BastionError('InvalidArgument', 'user: there is no user of this name.');
   return uid;
 }
 
 function priorityOf(priority: number): number {
   if (Number.isInteger(priority) && Math.abs(priority) <= PRIORITY_LIMIT) return priority;
-  throw new BastionError('InvalidArgument', `priority: a whole number from -${String(PRIORITY_LIMIT)} to ${String(PRIORITY_LIMIT)}.`);
+  const limit = String(PRIORITY_LIMIT);
+  throw new BastionError('InvalidArgument', `priority: a whole number from -${limit} to ${limit}.`);
 }
 
 function definedMatch(match: { readonly [K in keyof RuleMatch]: RuleMatch[K] | undefined }): RuleMatch {
@@ -99,7 +102,10 @@ export function applyEdit(base: RuleDraft, edit: RuleEdit, nowMs: number): RuleD
 
 /** The rule that a draft says. `bound` keeps the process or session of a rule in memory. */
 export function ruleOf(
-  draft: RuleDraft, origin: Pick<Rule, 'tier' | 'created' | 'source'>, users: Users, bound: Pick<RuleMatch, 'process' | 'session'> = {},
+  draft: RuleDraft,
+  origin: Pick<Rule, 'tier' | 'created' | 'source'>,
+  users: Users,
+  bound: Pick<RuleMatch, 'process' | 'session'> = {},
 ): Rule {
   return {
     id: draft.id,

@@ -3,9 +3,8 @@ import type { Tuple } from '../contract/vocabulary.ts';
 
 /** One text for one 5-tuple, for maps. Never shown. */
 export function tupleKey(tuple: Tuple): string {
-  return [
-    String(tuple.protocol), tuple.sourceAddress, String(tuple.sourcePort), tuple.destinationAddress, String(tuple.destinationPort),
-  ].join('|');
+  const { protocol, sourceAddress, sourcePort, destinationAddress, destinationPort } = tuple;
+  return [String(protocol), sourceAddress, String(sourcePort), destinationAddress, String(destinationPort)].join('|');
 }
 
 /** `f` + the number in base 36. */

@@ -114,10 +114,39 @@ function dottedWord(text: string): number | null {
   return dots === 3 && octet >= 0 ? word * 256 + octet : null;
 }
 
+/** Groups of hexadecimal digits between single colons; null if there is anything else. '' is no group. */
+function groups(text: string): readonly number[] | null {
+  if (text === '') return [];
+  const found: number[] = [];
+  for (const part of text.split(':')) {
+    if (!/^[0-9a-f]{1,4}$/.test(part)) return null;
+    found.push(Number.parseInt(part, 16));
+  }
+  return found;
+}
+
+/** An IPv6 address as the kernel prints it, four words; null for every other spelling (which is not to say that it is wrong). */
+function colonWords(text: string): readonly number[] | null {
+  const gap = text.indexOf('::');
+  const head = groups(gap < 0 ? text : text.slice(0, gap));
+  const tail = gap < 0 ? [] : groups(text.slice(gap + 2));
+  if (head === null || tail === null) return null;
+  const missing = 8 - head.length - tail.length;
+  if (gap < 0 ? missing !== 0 : missing < 1) return null;
+  const all = [...head, ...new Array<number>(missing).fill(0), ...tail];
+  const word = (at: number): number => (all[at] ?? 0) * 65_536 + (all[at + 1] ?? 0);
+  const words = [word(0), word(2), word(4), word(6)];
+  // A mapped IPv4 address is family 4: the careful way decides.
+  return words[0] === 0 && words[1] === 0 && words[2] === 0xffff ? null : words;
+}
+
 /** Number form of one address of a packet; null for text that is none. */
 export function addressWords(text: string): readonly number[] | null {
+  if (text.length > LONGEST_TEXT) return null;
   const word = dottedWord(text);
   if (word !== null) return [word];
+  const words = colonWords(text);
+  if (words !== null) return words;
   const prefix = text.includes('/') ? null : toPrefix(text);
   return prefix === null ? null : prefix.words;
 }

@@ -25,6 +25,6 @@ export function parseProgram(text: string): Parsed<string | undefined> {
 export function parseRuleId(text: string): Parsed<string> {
   if (ID.test(text)) return parsed(text);
   return failed(
-    `${quoted(text)} is no rule id; write at most 64 small letters, digits, dots, dashes and underscores, a letter or digit first`,
+    `${quoted(text)} is no rule id; write up to 64 small letters, digits, dots, dashes and underscores, a letter or digit first`,
   );
 }

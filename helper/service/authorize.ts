@@ -31,7 +31,7 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     // Giving up one's own registration takes nothing from anybody.
     UnregisterAgent: 'public',
     Answer: answer,
-    ListPending: view,
+    ListPending: answer,
   },
   [INTERFACES.activity]: {
     Query: view,

@@ -48,8 +48,11 @@ export function isTrusted(pid: number, trusted: readonly string[], processes: Pr
     const executable = trusted.find((path) => sameFile(path, exe));
     if (executable === undefined || !isRootOwned(executable)) return false;
     if (!isInterpreter(executable)) return true;
-    const script = processes.commandLine(pid)[1];
-    return script !== undefined && trusted.includes(script) && isRootOwned(script);
+    const argument = processes.commandLine(pid)[1] ?? '';
+    // A relative path means something else in each folder, and an option could make the interpreter run anything.
+    if (!isAbsolute(argument)) return false;
+    const script = trusted.find((path) => sameFile(path, argument));
+    return script !== undefined && script !== executable && isRootOwned(script);
   } catch {
     return false;
   }

@@ -110,12 +110,18 @@ export class ServiceRig {
     setLevel: () => undefined,
   };
 
+  /** Resolves with the reason when the service has lost the bus. */
+  readonly whenLost: Promise<string>;
+  #tellLost: (reason: string) => void = () => undefined;
   #stopBus: () => Promise<void> = () => Promise.resolve();
 
   private constructor(address: string, polkit: BusConnection) {
     this.address = address;
     this.authority = polkitAuthority(polkit, this.#logger);
     this.control = testControl();
+    this.whenLost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
   }
 
   /** Starts bus and polkit, then the service. */
@@ -156,6 +162,7 @@ export class ServiceRig {
       trustedAgents,
       onLost: (reason) => {
         this.lost = reason;
+        this.#tellLost(reason);
       },
     });
     this.service = service;

@@ -44,6 +44,8 @@ const A11Y_SERVICE = '[D-BUS Service]\nName=org.a11y.Bus\nExec=/usr/libexec/at-s
 export interface SessionOptions {
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Size of text against the usual, default 1. */
+  readonly textScale?: number;
   /** Runs when the bus is there and before the application starts. */
   readonly before?: (busAddress: string, environment: NodeJS.ProcessEnv) => Promise<void>;
 }
@@ -72,7 +74,7 @@ export class DesktopSession {
       ends.push(() => process.stop());
       return process;
     };
-    const environment = await makeHome(folder, options.environment ?? {});
+    const environment = await makeHome(folder, options.environment ?? {}, options.textScale ?? 1);
     const display = start('/usr/bin/Xvfb', ['-displayfd', '1', '-screen', '0', SCREEN, '-nolisten', 'tcp'], environment);
     environment['DISPLAY'] = `:${await display.line()}`;
     const bus = start('/usr/bin/dbus-daemon', ['--config-file', join(folder, 'bus.conf'), '--nofork', '--nopidfile', '--print-address=1'], environment);
@@ -148,12 +150,15 @@ export class DesktopSession {
 }
 
 /** A home of its own, so that nothing of the machine's user is read or written. */
-async function makeHome(folder: string, extra: Readonly<Record<string, string>>): Promise<NodeJS.ProcessEnv> {
+async function makeHome(folder: string, extra: Readonly<Record<string, string>>, textScale: number): Promise<NodeJS.ProcessEnv> {
   const config = join(folder, 'config');
   await mkdir(join(folder, 'runtime'), { mode: 0o700 });
   await mkdir(join(folder, 'services'));
   await mkdir(join(config, 'gtk-4.0'), { recursive: true });
-  await writeFile(join(config, 'gtk-4.0/settings.ini'), '[Settings]\ngtk-font-name=Cantarell 11\ngtk-enable-animations=false\n');
+  const points = String(Math.round(11 * textScale));
+  await writeFile(
+    join(config, 'gtk-4.0/settings.ini'), `[Settings]\ngtk-font-name=Cantarell ${points}\ngtk-enable-animations=false\n`,
+  );
   await writeFile(join(folder, 'bus.conf'), BUS_CONFIG(folder));
   await writeFile(join(folder, 'services/org.a11y.Bus.service'), A11Y_SERVICE);
   return {

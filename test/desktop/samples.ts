@@ -19,7 +19,7 @@ export function promptOf(change: Partial<PromptInfo> = {}): PromptInfo {
 
 export function ruleInfoOf(change: Partial<RuleInfo> | (RuleEdit & { readonly id: string })): RuleInfo {
   return {
-    id: 'curl-example', name: 'curl-example', action: 'allow', enabled: true, path: '/usr/bin/curl', address: '', port: '443',
+    id: 'curl-example', name: change.id ?? 'curl-example', action: 'allow', enabled: true, path: '/usr/bin/curl', address: '', port: '443',
     protocol: 'tcp', user: '', lifetime: 'always', schedule: '', priority: 0, group: '', tier: 'user', editable: true,
     file: '50-user.toml', line: 3, created_ms: 1_800_000_000_000, hits: 0, last_hit_ms: 0, ...change,
   };

@@ -78,7 +78,7 @@ test('rules page: sentences, a search, a switch, and a deletion that can be undo
   await session.click('push button', 'Undo');
   const [restored] = (await session.call('addRule')).args;
   assert.deepEqual(restored, {
-    id: 'steam', name: 'curl-example', action: 'allow', enabled: true, path: '/usr/games/steam', address: '', port: '27000-27050',
+    id: 'steam', name: 'steam', action: 'allow', enabled: true, path: '/usr/games/steam', address: '', port: '27000-27050',
     protocol: 'udp', user: '', schedule: '', priority: 0, group: '', lifetime: 'always',
   });
   await session.shown('label', 'steam may reach any host on ports 27000-27050 (UDP).');
@@ -92,7 +92,7 @@ test('rules page: a locked rule has no delete button, an empty list says what wi
   await session.shown('label', 'No rules yet');
   await session.screenshot('rules-empty');
   session.say({ do: 'rules', rules: [ruleInfoOf({ id: 'admin', tier: 'administrator', editable: false, hits: 2 })] });
-  await session.shown('label', 'The administrator’s rule  ·  curl-example  ·  used 2 times');
+  await session.shown('label', 'The administrator’s rule  ·  used 2 times');
   await session.gone('push button', 'Delete');
   session.say({ do: 'refuse', call: 'listRules', code: 'NotAuthorized', message: '' });
 });
@@ -105,11 +105,11 @@ test('rule editor: mistakes stand next to their field, the helper’s refusal to
   await session.shown('label', 'New rule');
   await session.click('push button', 'Save');
   await session.shown('label', 'This would allow every program to reach everything. Name a program, an address or a port.');
-  await session.type('entry', 'Program, by its full path', 'curl');
+  await session.type('text', 'Program, by its full path', 'curl');
   await session.shown('label', 'The full path of a program, like /usr/bin/curl.');
   await session.screenshot('rule-editor-mistake');
-  await session.type('entry', 'Program, by its full path', '/usr/bin/curl');
-  await session.type('entry', 'Ports (empty: any port)', '443');
+  await session.type('text', 'Program, by its full path', '/usr/bin/curl');
+  await session.type('text', 'Ports (empty: any port)', '443');
   await session.shown('label', 'curl may reach any host for encrypted web (443).');
   session.say({ do: 'refuse', call: 'addRule', code: 'LimitReached', message: 'There are 10,000 rules already.' });
   await session.click('push button', 'Save');
@@ -118,7 +118,7 @@ test('rule editor: mistakes stand next to their field, the helper’s refusal to
 });
 
 test('window: 360 pixels are enough, and large text fits', options, async (t) => {
-  const session = await DesktopSession.start(t, { arguments: [], environment: { GDK_DPI_SCALE: '1.5' } });
+  const session = await DesktopSession.start(t, { arguments: [], textScale: 1.5 });
   session.say({ do: 'rules', rules: sampleRules(Date.now()) });
   await session.connect();
   await session.shown('label', 'Protecting');

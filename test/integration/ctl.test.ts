@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -121,19 +121,27 @@ describe('bastionctl', { skip: cannotServe() }, () => {
     }
   });
 
+  /** A command in a terminal of its own, and what it shows. */
+  function inTerminal(command: readonly string[]): { readonly child: ChildProcess; readonly see: (text: RegExp) => Promise<void> } {
+    const line = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const child = start(['script', '--quiet', '--echo=never', '--command', line, '/dev/null'], { TERM: 'xterm' });
+    let screen = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (screen += text));
+    return {
+      child,
+      async see(text) {
+        const shown = async (): Promise<void> => {
+          while (!text.test(screen)) await once(child.stdout ?? child, 'data');
+        };
+        await within(shown(), LIMIT_MS, () => `waited for ${String(text)} in ${JSON.stringify(screen)}`);
+      },
+    };
+  }
+
   /** Runs `agent` in a terminal until `end` has ended it; gives what the terminal showed. */
   async function agentInTerminal(folder: string, end: string): Promise<void> {
     const inner = 'stty -a > "$2/before"; "$0" "$1" agent; echo "status $?"; stty -a | cmp - "$2/before" && echo same';
-    const command = ['sh', '-c', inner, ...PROGRAM, folder].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    const child = start(['script', '--quiet', '--echo=never', '--command', command, '/dev/null'], { TERM: 'xterm' });
-    let screen = '';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => (screen += text));
-    const see = async (text: RegExp): Promise<void> => {
-      const shown = async (): Promise<void> => {
-        while (!text.test(screen)) await once(child.stdout ?? child, 'data');
-      };
-      await within(shown(), LIMIT_MS, () => `waited for ${String(text)} in ${JSON.stringify(screen)}`);
-    };
+    const { child, see } = inTerminal(['sh', '-c', inner, ...PROGRAM, folder]);
     try {
       await agents(1);
       await see(/Waiting for programs that ask\./);
@@ -159,6 +167,23 @@ describe('bastionctl', { skip: cannotServe() }, () => {
       } finally {
         rmSync(folder, { recursive: true });
       }
+    }
+  });
+
+  const noPasswords = existsSync('/usr/bin/pkttyagent') ? false : 'needs pkttyagent (package polkitd)';
+  test('a password is asked for in the terminal, and a wrong one ends with 4', { skip: noPasswords }, async () => {
+    const become = ['setpriv', `--reuid=${String(LOCAL.uid)}`, `--regid=${String(LOCAL.uid)}`, '--clear-groups', '--'];
+    const without = ['env', '--unset=XDG_SESSION_ID', '--unset=DISPLAY', '--unset=WAYLAND_DISPLAY'];
+    const inner = '"$0" "$@"; echo "status $?"';
+    const { child, see } = inTerminal([...without, ...become, 'sh', '-c', inner, ...PROGRAM, 'rules', 'add', 'deny', '--application', '/usr/bin/env']);
+    try {
+      await see(/AUTHENTICATING FOR org\.bastionfirewall\.helper1\.edit-rules/);
+      await see(/Password:/);
+      child.stdin?.write('not the password\n');
+      await see(/not allowed[^]*status 4/);
+      assert.ok(!rig.engine.rows.has('rule-1'));
+    } finally {
+      child.kill('SIGKILL');
     }
   });
 

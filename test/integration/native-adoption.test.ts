@@ -1,5 +1,6 @@
 /** What is pinned goes on without the helper, and the next helper takes it over. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -84,6 +85,38 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     child.stdin?.write('2\n');
     for (let allowed = 0; allowed < 1;) allowed = (await host.counters()).kernelAllowed;
     child.stdin?.end();
+  });
+
+  test('the five capabilities of the unit suffice, for the first helper and for the next', async () => {
+    const rights = ['net_admin', 'bpf', 'perfmon', 'sys_ptrace', 'dac_read_search'].map((name) => `+${name}`).join(',');
+    const wrapper = ['setpriv', '--bounding-set', `-all,${rights}`, '--inh-caps', `-all,${rights}`];
+    for (const run of ['first', 'next']) {
+      const host = bed.newHost(null, wrapper);
+      const features = await host.open(bed.addon, bed.options());
+      assert.deepEqual(features.missing, [], run);
+      bed.applyRules(bed.pins);
+      const ended = bed.run('/usr/bin/setpriv', ['--reuid', 65534, '--clear-groups', bed.program, 'tcp', PEER4, 7]);
+      const ask = await host.nextAsk();
+      assert.equal(ask.owner?.uid, 65534);
+      assert.equal(ask.path, bed.program);
+      await host.answer({ id: ask.id, verdict: 'accept' });
+      assert.equal(await ended, 0);
+      await host.call({ op: 'close', unpin: false });
+      await host.stop();
+    }
+  });
+
+  test('pins of another layout are replaced as a whole', async () => {
+    const first = await bed.open();
+    await first.kill();
+    const settings = join(bed.pins, 'maps/settings');
+    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(24).fill('9')]);
+    const host = await bed.open();
+    const ended = bed.traffic('tcp', PEER4, 7);
+    const ask = await host.nextAsk();
+    assert.equal(ask.evidence, 'kernel');
+    await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.equal(await ended, 0);
   });
 
   test('close with unpin: nothing of ours is left on the bpffs', async () => {

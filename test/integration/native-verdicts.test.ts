@@ -166,7 +166,7 @@ describe('native data path', { skip: missing ?? false }, () => {
         return { verdict: 'drop' };
       };
       for (const address of [PEER4, PEER6]) await bed.traffic('burst', address, 7, BURST, mode);
-      await host.until('every process', () => (owners.length >= 2 * BURST ? true : null));
+      await host.until('every process', () => (owners.length >= 2 * BURST ? true : null)).catch(async (e) => { console.log(await host.counters(), owners.length); throw e; });
       assert.deepEqual(owners.filter((path) => path !== bed.program), []);
       assert.equal((await host.counters()).unidentified, 0);
     });

@@ -42,11 +42,11 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
 
 /** Registers busctl as an agent, started by `prefix`; is it verified? */
 async function busctlIsVerified(rig: ServiceRig, prefix: readonly string[]): Promise<boolean> {
-  const [program = '', ...words] = [
+  const words = [
     ...prefix, 'busctl', `--address=${rig.address}`, '--json=short', 'call', BUS_NAME, OBJECT_PATH, INTERFACES.prompts, 'RegisterAgent',
     'a{sv}', '0',
   ];
-  const { stdout } = await run(program, words);
+  const { stdout } = await run('env', words);
   return stdout.includes('"verified":{"type":"b","data":true}');
 }
 

@@ -1,6 +1,6 @@
 /** State in words, the tray's menu, program names, catalogues, settings and options. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -121,7 +121,20 @@ test('settings: survive a restart, are private, and anything strange is the defa
 test('options: a wrong one is named with the way to the right ones', () => {
   assert.deepEqual(parseOptions(['--background'], '1'), { kind: 'run', options: { background: true, window: false } });
   assert.deepEqual(parseOptions(['--version'], '3.0.0'), { kind: 'print', text: '3.0.0\n' });
-  const wrong = parseOptions(['--backgruond'], '1');
-  assert.equal(wrong.kind, 'wrong');
-  assert.match(wrong.kind === 'wrong' ? wrong.text : '', /"--backgruond"; try --help/);
+  assert.deepEqual(parseOptions(['--backgruond'], '1'), {
+    kind: 'wrong', text: 'bastion-firewall-desktop: unknown option "--backgruond"; try --help\n',
+  });
+});
+
+test('catalogue: the German one is complete and keeps every place for a value', () => {
+  const folder = join(import.meta.dirname, '../../po');
+  const template = po.parse(readFileSync(join(folder, 'bastion-firewall.pot'))).translations[''] ?? {};
+  const german = po.parse(readFileSync(join(folder, 'de.po'))).translations[''] ?? {};
+  const places = (text: string): string => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort().join(' ');
+  for (const { msgid } of Object.values(template)) {
+    if (msgid === '') continue;
+    const forms = german[msgid]?.msgstr ?? [];
+    assert.ok(forms.length > 0 && forms.every((form) => form !== ''), `not translated: ${msgid}`);
+    for (const form of forms) assert.equal(places(form), places(msgid), msgid);
+  }
 });

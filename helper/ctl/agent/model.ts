@@ -203,7 +203,12 @@ export class AgentModel {
     if (waiting === undefined) return [];
     const { prompt } = waiting;
     this.#shown = {
-      ...waiting, awakeAtMs: nowMs + WAKE_MS, lifetime: proposedLifetime(prompt), scope: prompt.default_scope, details: false, answering: false,
+      ...waiting,
+      awakeAtMs: nowMs + WAKE_MS,
+      lifetime: proposedLifetime(prompt),
+      scope: prompt.default_scope,
+      details: false,
+      answering: false,
     };
     return [{ kind: 'present', shown: this.#shown }];
   }

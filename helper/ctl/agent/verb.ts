@@ -96,7 +96,8 @@ class TerminalAgent {
     this.#draw();
     return this.#client.on('connected', (connected) => {
       if (!connected) this.#model.disconnected();
-      this.#print(connected ? 'The helper is back; prompts come here again.' : 'The helper went away. What is decided stays so, everything else waits. Waiting for it.');
+      this.#print(connected ? 'The helper is back; prompts come here again.'
+        : 'The helper went away; waiting for it. What is decided stays so, everything else is refused meanwhile.');
     });
   }
 
@@ -161,7 +162,8 @@ class TerminalAgent {
     if (!lifetime.free) this.#keyboard?.suspend();
     try {
       await this.#client.answer(prompt.nonce, answer);
-      this.#screen.print([cutEnd(printable(answerSentence(prompt, answer.action, scope, lifetime.value)), this.#screen.canvas().width)]);
+      const sentence = printable(answerSentence(prompt, answer.action, scope, lifetime.value));
+      this.#screen.print([cutEnd(sentence, this.#screen.canvas().width)]);
       this.#apply(this.#model.answered(prompt.nonce, io.now()));
     } catch (error: unknown) {
       const gone = (error instanceof BastionError && error.code === 'PromptGone') || error instanceof NotConnectedError;

@@ -64,7 +64,10 @@ export function endLine(prompt: PromptInfo, why: PromptEnd, canvas: Canvas): str
   const who = printable(prompt.application);
   switch (why) {
     case 'answered': return cutEnd(`${who}: answered elsewhere.`, canvas.width);
-    case 'expired': return cutEnd(`${who}: refused, nobody answered in time. For its next attempt: bastionctl prompts answer ${printable(prompt.id)} allow`, canvas.width);
+    case 'expired': {
+      const next = `bastionctl prompts answer ${printable(prompt.id)} allow`;
+      return cutEnd(`${who}: refused, nobody answered in time. For its next attempt: ${next}`, canvas.width);
+    }
     case 'withdrawn': return cutEnd(`${who}: no longer waits.`, canvas.width);
   }
 }
@@ -105,7 +108,7 @@ function promptKeys(shown: Shown, model: AgentModel, nowMs: number, canvas: Canv
     keyItem(style, 'a', 'allow'),
     keyItem(style, 'd', 'deny'),
     keyItem(style, 'l', `for: ${lifetimeWords(lifetime.value)}${cost}`),
-    ...(prompt.scopes.length > 1 ? [keyItem(style, 's', `to: ${scopeWords(shown.scope)}`)] : []),
+    ...(prompt.scopes.length > 1 ? [keyItem(style, 's', `to: ${scopeWords(shown.scope, prompt)}`)] : []),
     ...(shown.details ? [] : [keyItem(style, 'i', 'details')]),
     keyItem(style, 'n', 'not now'),
     { plain: left, styled: style.warn(left) },

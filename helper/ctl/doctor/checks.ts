@@ -43,7 +43,9 @@ async function typeInformation(probe: Probe): Promise<Finding> {
   const name = 'kernel type information';
   return typeof await probe.facts('/sys/kernel/btf/vmlinux') === 'object'
     ? ok(name, '/sys/kernel/btf/vmlinux is there')
-    : failed(name, 'the kernel has no BTF: programs are identified through /proc only', 'use a kernel built with CONFIG_DEBUG_INFO_BTF=y');
+    : failed(
+      name, 'the kernel has no BTF: programs are identified through /proc only', 'use a kernel built with CONFIG_DEBUG_INFO_BTF=y',
+    );
 }
 
 async function lockdown(probe: Probe): Promise<Finding> {
@@ -51,7 +53,9 @@ async function lockdown(probe: Probe): Promise<Finding> {
   const found = await probe.readText('/sys/kernel/security/lockdown');
   if (typeof found !== 'object') return unknown(name, 'cannot be read here');
   return found.text.includes('[confidentiality]')
-    ? failed(name, 'confidentiality: kernel programs may not read what they need', 'lower it to integrity (lockdown=integrity on the kernel command line)')
+    ? failed(
+      name, 'confidentiality: kernel programs may not read what they need', 'put lockdown=integrity on the kernel command line',
+    )
     : ok(name, found.text.trim());
 }
 
@@ -95,7 +99,8 @@ async function tools(probe: Probe): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const backends = await Promise.all(['iptables-nft', 'iptables-legacy'].map((name) => probe.program(`${name}-restore`)));
   const found = backends.filter((path) => path !== null);
-  findings.push(found.length > 0 ? ok('iptables', found.join(', ')) : failed('iptables', 'is not installed', 'sudo apt-get install iptables'));
+  findings.push(found.length > 0 ? ok('iptables', found.join(', '))
+    : failed('iptables', 'is not installed', 'sudo apt-get install iptables'));
   const passwords = await probe.program('pkttyagent');
   findings.push(passwords !== null ? ok('pkttyagent', passwords)
     : unknown('pkttyagent', 'is not installed: passwords cannot be asked for in a terminal', 'sudo apt-get install polkitd'));
@@ -180,7 +185,10 @@ async function predecessor(probe: Probe): Promise<readonly Finding[]> {
   const { stdout } = await probe.run('systemctl', ['show', '--property=Id', '--value', 'bastion-daemon.service']);
   const active = await probe.run('systemctl', ['is-active', 'bastion-daemon.service']);
   if (active.stdout.trim() !== 'active' || stdout.trim() === UNIT) return [];
-  return [failed('version 2', 'the original bastion-daemon.service still runs and wants the same packets', 'sudo systemctl disable --now bastion-daemon.service')];
+  return [failed(
+    'version 2', 'the original bastion-daemon.service still runs and wants the same packets',
+    'sudo systemctl disable --now bastion-daemon.service',
+  )];
 }
 
 /** All local checks, in the order in which things build on one another. `address` is the bus that is used. */

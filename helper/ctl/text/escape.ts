@@ -34,13 +34,14 @@ export function jsonText(value: unknown, indented: boolean): string {
       `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join(''));
 }
 
-const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+const WIDE_LETTER = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const WIDE_SYMBOL = /[\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
 const MARK = /\p{M}/u;
 
 function characterWidth(character: string): number {
   if (character < '\u{7f}') return 1;
   if (MARK.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  return WIDE_LETTER.test(character) || WIDE_SYMBOL.test(character) ? 2 : 1;
 }
 
 /** Columns that the text takes on a terminal; East Asian wide characters take two. */

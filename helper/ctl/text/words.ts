@@ -39,12 +39,16 @@ export function lifetimeWords(lifetime: string): string {
   }
 }
 
-/** `this host`, `any host on this port`. */
-export function scopeWords(scope: Scope): string {
+function hasPort(prompt: PromptInfo): boolean {
+  return prompt.protocol === 'tcp' || prompt.protocol === 'udp';
+}
+
+/** A scope of an answer as the choice names it: `this host`, `any host on this port`. */
+export function scopeWords(scope: Scope, prompt: PromptInfo): string {
   switch (scope) {
     case 'host': return 'this host';
     case 'domain': return 'this name and the names below it';
-    case 'port': return 'any host on this port';
+    case 'port': return hasPort(prompt) ? 'any host on this port' : 'any host';
     case 'any': return 'anything';
   }
 }
@@ -54,8 +58,7 @@ const MAY: Readonly<Record<RuleAction, string>> = {
 };
 
 function targetWords(scope: Scope, prompt: PromptInfo): string {
-  const ported = prompt.protocol === 'tcp' || prompt.protocol === 'udp';
-  const where = ported ? ` on port ${String(prompt.port)}` : ` by ${prompt.protocol}`;
+  const where = hasPort(prompt) ? ` on port ${String(prompt.port)}` : ` by ${prompt.protocol}`;
   switch (scope) {
     case 'host': return `reach ${prompt.destination}${where}`;
     case 'domain': return `reach ${prompt.destination} and the names below it${where}`;

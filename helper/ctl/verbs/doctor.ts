@@ -30,6 +30,10 @@ async function selftest(context: Context): Promise<ExitCode> {
   return checks.every((one) => one.ok) ? EXIT.done : EXIT.refused;
 }
 
+const SELFTEST_DENIED: Finding = {
+  name: 'self test', result: 'unknown', detail: 'may not be run by this user', remedy: 'sudo bastionctl selftest',
+};
+
 /** What the helper says about itself; its absence is a finding too. */
 async function helperFindings(context: Context): Promise<readonly Finding[]> {
   const name = 'helper';
@@ -44,10 +48,11 @@ async function helperFindings(context: Context): Promise<readonly Finding[]> {
       { name, result: 'ok', detail: `answers, version ${version}, state ${state}`, remedy: '' },
       ...degradedReasons.map(({ code, text, remedy }): Finding => ({ name: code, result: 'failed', detail: text, remedy })),
       ...loadErrors.map(({ file, line, column, message }): Finding => ({
-        name: `${file}:${String(line)}:${String(column)}`, result: 'failed', detail: message, remedy: 'mend the file; it is read again by itself',
+        name: `${file}:${String(line)}:${String(column)}`, result: 'failed', detail: message,
+        remedy: 'mend the file; it is read again by itself',
       })),
       ...checks.map((one): Finding => ({ name: one.name, result: one.ok ? 'ok' : 'failed', detail: one.detail, remedy: '' })),
-      ...(checks.length > 0 ? [] : [{ name: 'self test', result: 'unknown', detail: 'may not be run by this user', remedy: 'sudo bastionctl selftest' } as const]),
+      ...(checks.length > 0 ? [] : [SELFTEST_DENIED]),
     ];
   } catch (error: unknown) {
     if (!(error instanceof NotConnectedError) && !(error instanceof BastionError)) throw error;
@@ -82,7 +87,8 @@ async function doctor(context: Context): Promise<ExitCode> {
     context.json(findings.map(({ name, result, detail, remedy }) => ({ name, result, detail, remedy })));
   } else {
     context.io.out(findingsText(context, findings));
-    context.say(bad === 0 ? 'Nothing is wrong.' : `${context.format.count(bad)} of ${context.format.count(findings.length)} need attention.`);
+    const { count } = context.format;
+    context.say(bad === 0 ? 'Nothing is wrong.' : `${count(bad)} of ${count(findings.length)} need attention.`);
   }
   return bad === 0 ? EXIT.done : EXIT.refused;
 }

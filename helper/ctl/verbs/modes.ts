@@ -6,7 +6,6 @@ import type { Context } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { requireDurationMs } from '../text/duration.ts';
-import { printable } from '../text/escape.ts';
 import type { Invocation, Verb } from '../tree.ts';
 import { confirmWithin } from './confirm.ts';
 import { oneOf, textOption } from './options.ts';
@@ -114,7 +113,8 @@ async function logLevel(context: Context, { args }: Invocation): Promise<ExitCod
   const level = oneOf('log-level', args[0] ?? '', LOG_LEVELS);
   const client = await context.privilegedClient();
   await client.setLogLevel(level);
-  context.result({ log_level: level }, `The helper logs ${printable(level)} and above until it restarts. Read it with: journalctl -u bastion-firewall.service -f`);
+  const read = 'journalctl -u bastion-firewall.service -f';
+  context.result({ log_level: level }, `The helper logs ${level} and above until it restarts. Read it with: ${read}`);
   return EXIT.done;
 }
 

@@ -62,7 +62,9 @@ async function list(context: Context, { options }: Invocation): Promise<ExitCode
   const hidden = every.length - shown.length;
   if (shown.length === 0) context.say('No prompt waits.');
   else await context.show(table(columns(context), shown, context.tableWidth, context.style.strong));
-  if (hidden > 0) context.note(`${String(hidden)} expired, still to be answered for the next attempt: bastionctl prompts list --all`);
+  if (hidden > 0) {
+    context.note(`${String(hidden)} expired, still to be answered for the next attempt: bastionctl prompts list --all`);
+  }
   return EXIT.done;
 }
 
@@ -107,7 +109,9 @@ async function answer(context: Context, { args, options }: Invocation): Promise<
   }
   context.say(answerSentence(prompt, action, wanted.scope ?? prompt.default_scope, lifetimeName(wanted, lifetime)));
   if (rule_id !== '') context.say(`Rule ${rule_id} says so; take it back with: bastionctl rules remove ${rule_id}`);
-  if (prompt.status === 'expired' && action === 'allow') context.say(`Its connection had been refused already: try again in ${prompt.application}.`);
+  if (prompt.status === 'expired' && action === 'allow') {
+    context.say(`Its connection had been refused already: try again in ${prompt.application}.`);
+  }
   return EXIT.done;
 }
 
@@ -139,7 +143,11 @@ export const prompts: Noun = {
         { name: 'lifetime', value: 'TIME', about: 'once, process, session, boot, always, a time like 1h, or a date' },
         { name: 'scope', value: 'SCOPE', about: 'how wide it reaches', choices: SCOPES },
       ],
-      examples: ['prompts answer p7 allow', 'prompts answer p7 allow --lifetime always --scope port', 'prompts answer p7 deny --lifetime 1h'],
+      examples: [
+        'prompts answer p7 allow',
+        'prompts answer p7 allow --lifetime always --scope port',
+        'prompts answer p7 deny --lifetime 1h',
+      ],
       run: answer,
     },
   ],

@@ -84,7 +84,9 @@ function lifetimeEdit(context: Context, text: string): Pick<RuleEdit, 'lifetime'
     case 'once':
     case 'process':
     case 'session':
-      throw new UsageError(`--lifetime: '${text}' belongs to an answer (bastionctl prompts answer); a rule holds always, until boot, or until a time`);
+      throw new UsageError(
+        `--lifetime: '${text}' belongs to an answer (bastionctl prompts answer); a rule holds always, until boot, or until a time`,
+      );
   }
 }
 
@@ -96,7 +98,8 @@ function condition(text: string): string {
 async function common(context: Context, options: OptionValues): Promise<RuleEdit> {
   const text = (name: string): string | undefined => textOption(options, name);
   const application = text('application');
-  const path = application === undefined || application === 'any' ? condition(application ?? '') : await applicationPath(context, application);
+  const named = application !== undefined && application !== 'any';
+  const path = named ? await applicationPath(context, application) : '';
   const [to, port, protocol, user, schedule, name, group, lifetime] =
     ['to', 'port', 'protocol', 'user', 'schedule', 'name', 'group', 'lifetime'].map(text);
   const priority = numberOption(options, 'priority', -PRIORITY_LIMIT, PRIORITY_LIMIT);

@@ -64,6 +64,11 @@ async function list(context: Context): Promise<ExitCode> {
   return EXIT.done;
 }
 
+function placeText(rule: RuleInfo): string {
+  if (rule.file === '') return 'in memory';
+  return rule.line === 0 ? rule.file : `${rule.file}, line ${String(rule.line)}`;
+}
+
 async function show(context: Context, { args }: Invocation): Promise<ExitCode> {
   const client = context.client();
   const rule = await client.getRule(args[0] ?? '');
@@ -89,7 +94,7 @@ async function show(context: Context, { args }: Invocation): Promise<ExitCode> {
     { name: 'Priority', value: String(rule.priority) },
     { name: 'Group', value: rule.group },
     { name: 'Tier', value: rule.editable ? rule.tier : `${rule.tier}, can only be switched on and off here` },
-    { name: 'Where', value: rule.file === '' ? 'in memory' : `${rule.file}, line ${String(rule.line)}` },
+    { name: 'Where', value: placeText(rule) },
     { name: 'Created', value: rule.created_ms === 0 ? '' : time(rule.created_ms, now) },
     { name: 'Hits', value: rule.hits === 0 ? 'none since the helper started' : `${count(rule.hits)}, last ${time(rule.last_hit_ms, now)}` },
   ])}`);
@@ -167,7 +172,10 @@ export const rules: Noun = {
       about: 'Change a rule',
       text: 'What is not given stays; the word any takes a condition away.',
       args: [RULE_ARGUMENT],
-      options: [{ name: 'action', value: 'ACTION', about: 'what it does', choices: RULE_ACTION_ARGUMENT.choices }, ...RULE_OPTIONS.filter((one) => one.name !== 'id')],
+      options: [
+        { name: 'action', value: 'ACTION', about: 'what it does', choices: RULE_ACTION_ARGUMENT.choices },
+        ...RULE_OPTIONS.filter((one) => one.name !== 'id'),
+      ],
       examples: ['rules edit firefox-web --port 443', 'rules edit firefox-web --to any --lifetime boot'],
       run: edit,
     },

@@ -75,6 +75,8 @@ function problems(context: Context, status: HelperStatus): string {
 /** The status for people. */
 export function statusText(context: Context, status: HelperStatus): string {
   const { count, span } = context.format;
+  const { warn } = context.style;
+  const unlessZero = (value: number, what: string): string => (value === 0 ? '' : `${count(value)} ${what}`);
   const { statistics: numbers } = status;
   const lost = numbers.queue_dropped + numbers.queue_user_dropped;
   const mode = status.mode === 'enforcing' ? 'enforcing: programs without a rule are held and asked about'
@@ -88,8 +90,8 @@ export function statusText(context: Context, status: HelperStatus): string {
     { name: 'Connections', value: `${count(numbers.connections)}, allowed ${count(numbers.allowed)}, denied ${count(numbers.denied)}` },
     { name: 'Prompts', value: `${count(numbers.prompts)}, of which ${count(numbers.prompts_expired)} expired` },
     { name: 'Packets', value: `${count(numbers.packets)} seen here, ${count(numbers.kernel_decided)} decided in the kernel` },
-    { name: 'Unidentified', value: numbers.unidentified === 0 ? '' : `${count(numbers.unidentified)} packets without a known program`, paint: context.style.warn },
-    { name: 'Lost', value: lost === 0 ? '' : `${count(lost)} packets because the queue was full`, paint: context.style.warn },
+    { name: 'Unidentified', value: unlessZero(numbers.unidentified, 'packets without a known program'), paint: warn },
+    { name: 'Lost', value: unlessZero(lost, 'packets because the queue was full'), paint: warn },
     { name: 'Running for', value: span(numbers.uptime_ms) },
     { name: 'Version', value: status.version },
   ]) + problems(context, status);

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -117,6 +117,8 @@ export class Bed {
 
   constructor(addon = join(ROOT, 'build/native/bastion.node')) {
     this.#addon = addon;
+    // Programs of other users live here too.
+    chmodSync(this.folder, 0o755);
     this.cgroup = join(cgroupRoot() ?? '', `bastion-native-${String(process.pid)}`);
     mkdirSync(this.cgroup);
     const bpffs = join(this.folder, 'bpffs');
@@ -151,8 +153,8 @@ export class Bed {
     };
   }
 
-  newHost(preload: string | null = null): Host {
-    const host = new Host({ namespace: this.client, cgroup: this.cgroup, preload });
+  newHost(preload: string | null = null, wrapper: readonly string[] = []): Host {
+    const host = new Host({ namespace: this.client, wrapper, preload });
     this.#hosts.push(host);
     return host;
   }

@@ -15,7 +15,8 @@ interface Waiting {
 
 export interface HostPlace {
   readonly namespace: string;
-  readonly cgroup: string;
+  /** Command that starts the host, for fewer rights. */
+  readonly wrapper: readonly string[];
   /** Library that is loaded first: the sanitizer's. */
   readonly preload: string | null;
 }
@@ -46,7 +47,7 @@ export class Host {
   constructor(place: HostPlace) {
     const environment = { ...process.env, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=66', UBSAN_OPTIONS: 'print_stacktrace=1' };
     this.#process = spawn(
-      'nsenter', [`--net=/run/netns/${place.namespace}`, process.execPath, join(import.meta.dirname, 'host.ts')],
+      'nsenter', [`--net=/run/netns/${place.namespace}`, ...place.wrapper, process.execPath, join(import.meta.dirname, 'host.ts')],
       {
         stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
         serialization: 'advanced',

@@ -1,0 +1,292 @@
+/** An engine between fakes that record: clock, timers, data path, store. Nothing here decides anything. */
+import assert from 'node:assert/strict';
+import type { PromptEnd } from '../../helper/contract/types.ts';
+import type { Attribution, Owner, Rule, Tuple } from '../../helper/contract/vocabulary.ts';
+import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
+import { Engine } from '../../helper/engine.ts';
+import type {
+  Ask, AskAnswer, DataPath, DataPathCounters, LoadedRules, NewRule, RememberedDecision, RuleStore, RunState, Session, Settings,
+} from '../../helper/ports.ts';
+import { PATH, tuple } from './policy-support.ts';
+import { nonces, owner } from './prompt-support.ts';
+
+export const WALL_MS = 1_800_000_000_000;
+
+export const SETTINGS: Settings = {
+  mode: 'enforcing', defaultAction: 'ask', onFailure: 'closed', untracked: 'drop', requireKernelIdentity: false,
+  promptTimeoutMs: 30_000, queueNumber: 1, logLevel: 'info',
+};
+
+const COUNTERS: DataPathCounters = {
+  packets: 10, asks: 5, accepted: 3, refused: 1, dropped: 1, defaultVerdicts: 0, limitDrops: 0, unidentified: 0, remembered: 0,
+  queueLength: 0, queueDropped: 0, queueUserDropped: 0, overruns: 0, held: 0, kernelAllowed: 7, kernelRefused: 2, ringLost: 0,
+  lastTurnNs: 0n,
+};
+
+/** Time and timers that move only when told. */
+export class FakeTime {
+  ns = 1_000_000_000_000n;
+  /** Wall time minus boot time; change it to set the clock. */
+  wallOffsetMs = WALL_MS - 1_000_000;
+  readonly #timers = new Map<number, { readonly atNs: bigint; readonly run: () => void }>();
+  #next = 0;
+
+  bootNs = (): bigint => this.ns;
+  wallMs = (): number => Number(this.ns / 1_000_000n) + this.wallOffsetMs;
+
+  schedule = (atNs: bigint, run: () => void): (() => void) => {
+    const id = this.#next;
+    this.#next += 1;
+    this.#timers.set(id, { atNs, run });
+    return () => {
+      this.#timers.delete(id);
+    };
+  };
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass; what is due runs in order, at its time. */
+  pass(ms: number): void {
+    const endNs = this.ns + BigInt(ms) * 1_000_000n;
+    for (;;) {
+      const due = [...this.#timers].filter(([, timer]) => timer.atNs <= endNs).sort(([, a], [, b]) => (a.atNs < b.atNs ? -1 : 1))[0];
+      if (due === undefined) break;
+      const [id, timer] = due;
+      this.#timers.delete(id);
+      if (timer.atNs > this.ns) this.ns = timer.atNs;
+      timer.run();
+    }
+    this.ns = endNs;
+  }
+}
+
+/** Records calls in order, and the verdict of every ask. */
+export class FakeDataPath implements DataPath {
+  readonly identification = 'kernel';
+  readonly xtPrograms = null;
+  readonly missing = [];
+  readonly calls: string[] = [];
+  readonly answers: AskAnswer[] = [];
+  remembered: RememberedDecision[] = [];
+  defaultVerdict = '';
+
+  answer(answers: readonly AskAnswer[]): number {
+    this.calls.push('answer');
+    this.answers.push(...answers);
+    return answers.length;
+  }
+
+  remember(entries: readonly RememberedDecision[]): void {
+    this.calls.push('remember');
+    this.remembered.push(...entries);
+  }
+
+  forgetAll(): void {
+    this.calls.push('forgetAll');
+    this.remembered = [];
+  }
+
+  setDefaultVerdict(verdict: string): void {
+    this.defaultVerdict = verdict;
+  }
+
+  setPacketTrace(): void {
+    this.calls.push('setPacketTrace');
+  }
+
+  counters(): DataPathCounters {
+    return COUNTERS;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Everything that one ask was told, `hold` or a verdict. */
+  told(id: number): readonly string[] {
+    return this.answers.filter((answer) => answer.id === id).map((answer) => answer.verdict);
+  }
+
+  last(id: number): AskAnswer {
+    const found = this.answers.findLast((answer) => answer.id === id);
+    assert.ok(found !== undefined, `ask ${String(id)} was told nothing`);
+    return found;
+  }
+}
+
+export class FakeStore implements RuleStore {
+  loaded: LoadedRules = { settings: SETTINGS, rules: [], errors: [] };
+  readonly added: NewRule[] = [];
+  readonly calls: string[] = [];
+  failure: Error | null = null;
+  /** Set to keep the next write waiting. */
+  gate: Promise<void> = Promise.resolve();
+
+  load(): Promise<LoadedRules> {
+    return Promise.resolve(this.loaded);
+  }
+
+  watch(): () => void {
+    return () => undefined;
+  }
+
+  async add(rule: NewRule): Promise<void> {
+    await this.#write(`add ${rule.id}`);
+    this.added.push(rule);
+  }
+
+  update(id: string, rule: NewRule): Promise<void> {
+    return this.#write(`update ${id} ${JSON.stringify(rule)}`);
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#write(`remove ${id}`);
+  }
+
+  setEnabled(id: string, enabled: boolean): Promise<void> {
+    return this.#write(`setEnabled ${id} ${String(enabled)}`);
+  }
+
+  setMode(mode: string): Promise<void> {
+    return this.#write(`setMode ${mode}`);
+  }
+
+  exportText(): Promise<string> {
+    return Promise.resolve('');
+  }
+
+  async #write(what: string): Promise<void> {
+    await this.gate;
+    if (this.failure !== null) throw this.failure;
+    this.calls.push(what);
+  }
+}
+
+export class FakeRunState implements RunState {
+  state: unknown = null;
+
+  load(): Promise<unknown> {
+    return Promise.resolve(this.state);
+  }
+
+  save(state: unknown): Promise<void> {
+    // Through text, as a file would have it.
+    this.state = JSON.parse(JSON.stringify(state)) as unknown;
+    return Promise.resolve();
+  }
+}
+
+export interface AskChange {
+  readonly path?: string | null;
+  readonly claimedPath?: string;
+  readonly owner?: Partial<Owner> | null;
+  readonly tuple?: Partial<Tuple>;
+  readonly attribution?: Partial<Attribution>;
+  readonly dnsQuestion?: string;
+}
+
+/** The whole of it: `rig.ask()` is what a packet of curl to 10.77.0.2:443 does. */
+export class Rig {
+  readonly time = new FakeTime();
+  readonly dataPath = new FakeDataPath();
+  readonly store = new FakeStore();
+  readonly runState: FakeRunState;
+  readonly log: string[] = [];
+  readonly raised: PromptView[] = [];
+  readonly ended: { readonly prompt: PromptView; readonly why: PromptEnd }[] = [];
+  readonly flows: FlowRecord[] = [];
+  readonly engine: Engine;
+  sessions: readonly Session[] = [{ id: 's1', uid: 1000, active: true, remote: false, locked: false }];
+  readonly deadProcesses = new Set<number>();
+  #sessionsChanged: () => void = () => undefined;
+  #nextAsk = 1;
+
+  constructor(runState: FakeRunState = new FakeRunState()) {
+    this.runState = runState;
+    this.engine = new Engine({
+      clock: this.time,
+      logger: { log: (level, message) => this.log.push(`${level}: ${message}`), setLevel: () => undefined },
+      processes: {
+        ancestors: () => [{ pid: 1, path: '/sbin/init', command: 'init' }],
+        alive: (pid) => !this.deadProcesses.has(pid),
+        executable: () => null,
+        commandLine: () => [],
+      },
+      users: {
+        name: (uid) => ({ 0: 'root', 1000: 'alice', 1001: 'bob' })[uid] ?? String(uid),
+        uid: (name) => ({ root: 0, alice: 1000, bob: 1001 })[name] ?? null,
+      },
+      sessions: {
+        ofProcess: () => Promise.resolve(null),
+        activeLocal: () => this.sessions[0] ?? null,
+        list: () => this.sessions,
+        onChanged: (changed) => {
+          this.#sessionsChanged = changed;
+          return () => undefined;
+        },
+      },
+      store: this.store,
+      runState,
+      newNonce: nonces(),
+      schedule: this.time.schedule,
+    });
+    this.engine.onEvents({
+      promptRaised: (prompt) => this.raised.push(prompt),
+      promptEnded: (prompt, why) => this.ended.push({ prompt, why }),
+      flows: (flows) => this.flows.push(...flows),
+    });
+  }
+
+  /** An attached engine with these rules. */
+  static with(rules: readonly Rule[] = [], settings: Partial<Settings> = {}): Rig {
+    const rig = new Rig();
+    rig.load(rules, settings);
+    rig.engine.attach(rig.dataPath);
+    return rig;
+  }
+
+  load(rules: readonly Rule[], settings: Partial<Settings> = {}): void {
+    this.store.loaded = { settings: { ...SETTINGS, ...settings }, rules, errors: [] };
+    this.engine.setLoaded(this.store.loaded);
+  }
+
+  make(change: AskChange = {}): Ask {
+    const id = this.#nextAsk;
+    this.#nextAsk += 1;
+    const path = change.path === undefined ? PATH : change.path;
+    const attribution: Attribution = {
+      owner: change.owner === null ? null : owner({ cookie: BigInt(id), ...change.owner }),
+      identity: { path: change.owner === null ? null : path },
+      claimedPath: change.claimedPath ?? null,
+      evidence: change.owner === null ? 'none' : 'kernel',
+      confidence: change.owner === null || path === null ? 'unknown' : 'certain',
+      ancestors: [],
+      ...change.attribution,
+    };
+    return {
+      id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: 'eth0', lengthBytes: 60,
+      dnsQuestion: change.dnsQuestion ?? null, heldAtNs: this.time.ns,
+    };
+  }
+
+  /** Hands one ask to the engine; returns its id. */
+  ask(change: AskChange = {}): number {
+    const ask = this.make(change);
+    this.engine.onAsks([ask]);
+    return ask.id;
+  }
+
+  setSessions(sessions: readonly Session[]): void {
+    this.sessions = sessions;
+    this.#sessionsChanged();
+  }
+
+  /** The one prompt that can be answered. */
+  nonce(): string {
+    const [view] = this.engine.prompts();
+    assert.ok(view !== undefined, 'no prompt');
+    return view.info.nonce;
+  }
+}
