@@ -309,7 +309,6 @@ export interface GtkNamespace {
   readonly ListBoxRow: Class<ListBoxRow>;
   readonly SearchEntry: Class<SearchEntry>;
   readonly SearchBar: Class<SearchBar>;
-  readonly ToggleButton: Class<Button>;
   readonly DropDown: Class<DropDown>;
   readonly SpinButton: Class<SpinButton>;
   readonly StringList: { new (properties?: Readonly<Record<string, unknown>>): StringList; prototype: unknown; new: (strings: readonly string[]) => StringList };

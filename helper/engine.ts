@@ -3,29 +3,27 @@
  * the data path what to remember. Whatever it cannot decide ends in refusal, by its own deadline or by the data path's.
  */
 import { BastionError } from './contract/errors.ts';
-import type { Answer, DegradedReason, Explanation, LoadError, RuleEdit, RuleInfo, Statistics } from './contract/types.ts';
-import type { Decision, Mode, Rule, State } from './contract/vocabulary.ts';
+import type { Answer, DegradedReason, Explanation, LoadError, RuleEdit, RuleInfo } from './contract/types.ts';
+import type { Decision, Mode, Rule } from './contract/vocabulary.ts';
 import type { EngineApi, EngineEvents, EngineStatus, FlowRecord, PromptView, RuleUse } from './engine-api.ts';
 import { Alarm } from './engine/alarm.ts';
 import { completeAnswer } from './engine/answers.ts';
 import type { FullAnswer } from './engine/answers.ts';
-import { decide, factsOf } from './engine/decide.ts';
+import { factsOf } from './engine/decide.ts';
+import { Decider } from './engine/decider.ts';
 import type { EngineDeps } from './engine/deps.ts';
 import { Emitter } from './engine/emitter.ts';
 import { explainFlow } from './engine/explain.ts';
 import { FlowLog } from './engine/flow-log.ts';
 import type { FlowFilter } from './engine/flow-log.ts';
+import { Health } from './engine/health.ts';
 import { Modes } from './engine/modes.ts';
-import { OnceTable } from './engine/once.ts';
 import { PromptDesk } from './engine/prompt-desk.ts';
-import type { Held, HeldPrompt } from './engine/prompt-desk.ts';
+import type { HeldPrompt } from './engine/prompt-desk.ts';
 import { RuleBook } from './engine/rule-book.ts';
 import { RuleDesk } from './engine/rule-desk.ts';
 import { StateKeeper } from './engine/state-keeper.ts';
-import { statisticsOf } from './engine/statistics.ts';
 import { Turn } from './engine/turn.ts';
-import { remembering } from './policy/remembering.ts';
-import type { Evaluation } from './policy/rule-index.ts';
 import { answerRule, answerRuleId } from './prompt/answer-rule.ts';
 import type { Ask, BuiltInRule, DataPath, DataPathEvents, LoadedRules } from './ports.ts';
 
@@ -33,39 +31,31 @@ export type { EngineDeps } from './engine/deps.ts';
 
 /** How often rules of processes that have ended, and rules whose time is over, are looked for. */
 const SWEEP_NS = 60_000_000_000n;
-/** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
-const ONCE_BY_TUPLE_MS = 60_000;
-const QUEUE_DOWN = 'queue';
 
 /** An answer that makes a rule. */
 type LastingAnswer = Omit<FullAnswer, 'lifetime'> & { readonly lifetime: Exclude<FullAnswer['lifetime'], 'once'> };
 
-/** What `answer` decided for one prompt. */
-interface Resolved {
-  readonly action: Answer['action'];
-  readonly rule: Rule | null;
-}
+/** The named default of a flow whose decision failed. */
+const FAILED: Decision = { action: 'deny', reason: 'limit', ruleId: null };
 
 export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   readonly #deps: EngineDeps;
   readonly #emitter: Emitter;
   readonly #log = new FlowLog();
   readonly #book = new RuleBook();
-  readonly #once = new OnceTable();
+  readonly #decider = new Decider(this.#book, this.#log);
+  readonly #health: Health;
   readonly #modes: Modes;
   readonly #rules: RuleDesk;
   readonly #prompts: PromptDesk;
   readonly #state: StateKeeper;
   readonly #sweepAlarm: Alarm;
   readonly #stopSessions: () => void;
-  readonly #startedNs: bigint;
   #dataPath: DataPath | null = null;
-  #degraded: readonly DegradedReason[] = [];
-  #queueDown: string | null = null;
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    this.#startedNs = deps.clock.bootNs();
+    this.#health = new Health(deps.clock);
     this.#emitter = new Emitter(deps.logger);
     this.#state = new StateKeeper(deps, () => ({
       rules: this.#book.temporary(),
@@ -105,7 +95,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   attach(dataPath: DataPath | null): void {
     this.#run((turn) => { this.#prompts.withdrawAll(turn); });
     this.#dataPath = dataPath;
-    this.#queueDown = null;
+    this.#health.setQueue(true, '');
     dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
     this.#emitter.emit('statusChanged');
   }
@@ -114,8 +104,8 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   setBuiltIn(rules: readonly BuiltInRule[]): void {
     this.#book.setBuiltIn(
       rules.map(({ id, name }) => ({
-        id, name, action: 'allow', enabled: true, match: {}, lifetime: 'always', priority: 0, tier: 'built-in', group: '', created: 0,
-        source: null,
+        id, name, action: 'allow', enabled: true, match: {}, lifetime: 'always', priority: 0, tier: 'built-in', group: '',
+        created: 0, source: null,
       })),
     );
     this.#emitter.emit('rulesChanged');
@@ -132,20 +122,18 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   }
 
   onQueueReady(ready: boolean, message: string): void {
-    this.#queueDown = ready ? null : message;
+    this.#health.setQueue(ready, message);
     this.#deps.logger.log(ready ? 'info' : 'error', 'packet queue', { ready, message });
     this.#emitter.emit('statusChanged');
   }
 
   status(): EngineStatus {
-    const degradedReasons = this.#degradedReasons();
-    return {
-      mode: this.#modes.mode,
-      state: this.#stateOf(degradedReasons),
-      degradedReasons,
-      pausedUntilMs: this.#pausedUntilMs(),
-      statistics: this.#statistics(),
-    };
+    return this.#health.status({
+      dataPath: this.#dataPath,
+      modes: this.#modes,
+      prompts: this.#prompts.counts,
+      rules: this.#book.size,
+    });
   }
 
   onEvents(events: Partial<EngineEvents>): () => void {
@@ -188,9 +176,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   }
 
   setDegraded(reasons: readonly DegradedReason[]): void {
-    const same = JSON.stringify(reasons) === JSON.stringify(this.#degraded);
-    this.#degraded = reasons;
-    if (!same) this.#emitter.emit('statusChanged');
+    if (this.#health.setDegraded(reasons)) this.#emitter.emit('statusChanged');
   }
 
   rules(): readonly RuleUse[] {
@@ -230,14 +216,15 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     const wallMs = this.#deps.clock.wallMs();
     const full = completeAnswer(answer, this.#prompts.choices(prompt), prompt.status === 'expired', wallMs);
     const session = full.lifetime === 'session' ? await this.#sessionOf(prompt) : null;
-    const rule = full.lifetime === 'once' ? null : this.#answerRule(prompt, { ...full, lifetime: full.lifetime }, session, wallMs);
+    const { lifetime } = full;
+    const rule = lifetime === 'once' ? null : this.#answerRule(prompt, { ...full, lifetime }, session, wallMs);
     if (rule !== null) this.#room(rule);
     let flows = 0;
     this.#run((turn) => {
       const claimed = this.#prompts.claim(nonce, turn);
       if (claimed === null) throw new BastionError('PromptGone');
       if (rule !== null) this.#putRule(rule, turn);
-      for (const held of claimed.flows) this.#resolve(held, { action: full.action, rule }, turn);
+      for (const held of claimed.flows) this.#decider.resolve(held, { action: full.action, rule }, turn);
       flows = claimed.flows.length;
     });
     if (rule !== null) await this.#rules.write(rule);
@@ -291,57 +278,22 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     }
   }
 
+  /** A flow that cannot even be looked at is refused, and the others of its turn go on. */
   #take(ask: Ask, turn: Turn): void {
-    const facts = factsOf(ask);
-    const held = { ask, facts };
-    if (this.#tryDecide(held, turn)) return;
-    if (this.#prompts.hold(ask, facts, turn)) return;
-    const decision: Decision = { action: 'deny', reason: 'limit', ruleId: null };
-    turn.batch.verdict(ask.id, decision);
-    turn.record(this.#log, ask, decision, null);
-  }
-
-  /** Decides what needs no person: by a rule, the mode, or an answer that covers this very flow. */
-  #tryDecide(held: Held, turn: Turn): boolean {
-    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
-    const decision = decide(held.facts, evaluation, turn.posture);
-    if (decision.action !== 'ask') {
-      this.#settle(held, decision, evaluation, turn);
-      return true;
+    try {
+      const held = { ask, facts: factsOf(ask) };
+      if (this.#decider.tryDecide(held, turn) || this.#prompts.hold(ask, held.facts, turn)) return;
+      const decision: Decision = { action: 'deny', reason: 'limit', ruleId: null };
+      turn.batch.verdict(ask.id, decision);
+      turn.record(this.#log, ask, decision, null);
+    } catch (error: unknown) {
+      turn.batch.verdict(ask.id, FAILED);
+      this.#deps.logger.log('error', 'a flow could not be decided and was refused', { error: String(error) });
     }
-    const once = this.#once.get(held.ask);
-    if (once === null) return false;
-    turn.batch.flow(held.ask.id, { action: once, reason: 'prompt-answer', ruleId: null }, null);
-    return true;
-  }
-
-  #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
-    turn.batch.remember(ask, decision, remembering(facts, evaluation, turn.instant.moment.nowMs));
-    if (decision.ruleId !== null) this.#book.hit(decision.ruleId, turn.instant.wallMs);
-    turn.record(this.#log, ask, decision, evaluation.next?.id ?? null);
-  }
-
-  /** What a person said holds, but for a rule that refuses: an allowance never outranks it. */
-  #resolve(held: Held, { action, rule }: Resolved, turn: Turn): void {
-    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
-    const winner = evaluation.rule;
-    if (action === 'allow' && (winner?.action === 'deny' || winner?.action === 'drop')) {
-      this.#settle(held, { action: winner.action, reason: 'rule', ruleId: winner.id }, evaluation, turn);
-      return;
-    }
-    const decision: Decision = { action, reason: 'prompt-answer', ruleId: rule?.id ?? null };
-    if (rule !== null && winner?.id === rule.id) {
-      this.#settle(held, decision, evaluation, turn);
-      return;
-    }
-    const known = held.ask.attribution.owner?.cookie !== 0n;
-    turn.batch.flow(held.ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
-    this.#once.set(held.ask, action);
-    turn.record(this.#log, held.ask, decision, winner?.id ?? null);
   }
 
   #reconsider(turn: Turn): void {
-    this.#prompts.reconsider((held, current) => this.#tryDecide(held, current), turn);
+    this.#prompts.reconsider((held, current) => this.#decider.tryDecide(held, current), turn);
   }
 
   #rulesChanged(): void {
@@ -409,37 +361,5 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     const needed = this.#book.temporary().some((rule) => rule.match.process !== undefined);
     if (!needed) this.#sweepAlarm.set(null);
     else if (!this.#sweepAlarm.isSet) this.#sweepAlarm.set(this.#deps.clock.bootNs() + SWEEP_NS);
-  }
-
-  #degradedReasons(): readonly DegradedReason[] {
-    if (this.#queueDown === null) return this.#degraded;
-    const reason = {
-      code: QUEUE_DOWN,
-      text: `The packet queue failed: ${this.#queueDown}`,
-      remedy: 'It is opened again by itself; until then undecided connections are refused.',
-    };
-    return [...this.#degraded, reason];
-  }
-
-  #stateOf(reasons: readonly DegradedReason[]): State {
-    if (this.#dataPath === null) return 'off';
-    if (this.#modes.pausedUntilNs !== null) return 'paused';
-    return reasons.length > 0 ? 'degraded' : 'protecting';
-  }
-
-  #pausedUntilMs(): number {
-    const untilNs = this.#modes.pausedUntilNs;
-    if (untilNs === null) return 0;
-    const { clock } = this.#deps;
-    return clock.wallMs() + Number((untilNs - clock.bootNs()) / 1_000_000n);
-  }
-
-  #statistics(): Statistics {
-    return statisticsOf({
-      counters: this.#dataPath?.counters() ?? null,
-      prompts: this.#prompts.counts,
-      rules: this.#book.size,
-      uptimeMs: Number((this.#deps.clock.bootNs() - this.#startedNs) / 1_000_000n),
-    });
   }
 }

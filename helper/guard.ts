@@ -98,7 +98,9 @@ export class Guard {
     }
     const rules = await this.#deps.ruleset.check();
     const kernel = dataPath.identification === 'kernel';
-    const age = this.#deps.bootNs() - dataPath.counters().lastTurnNs;
+    const { lastTurnNs } = dataPath.counters();
+    // A thread that has just been started has not turned yet.
+    const age = lastTurnNs === 0n ? 0n : this.#deps.bootNs() - lastTurnNs;
     return [
       { name: 'rules', ok: rules.intact, detail: rules.detail },
       {

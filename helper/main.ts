@@ -161,7 +161,8 @@ class Helper {
       authority: polkitAuthority(asking, logger),
       address: options.bus,
       introspectionXml: readFileSync(join(product, 'dbus', 'org.bastionfirewall.Helper1.xml'), 'utf8'),
-      trustedAgents: [process.execPath, join(product, 'ctl', 'main.mjs'), join(product, 'desktop', 'main.cjs')],
+      // Not bastionctl: any program of the same user could play the person at a terminal of its own making.
+      trustedAgents: [process.execPath, join(product, 'desktop', 'main.cjs')],
       control: {
         version: VERSION,
         off: () => this.#turnOff(),

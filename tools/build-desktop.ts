@@ -1,6 +1,5 @@
 /** Builds the desktop application into build/: one CommonJS file, and what it reads beside it. */
-import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { mo, po } from 'gettext-parser';
@@ -13,12 +12,11 @@ export interface BuildDesktopOptions {
   readonly variant?: { readonly entry: string; readonly folder: string };
 }
 
-const NAME = 'bastion-firewall-desktop';
 const DOMAIN = 'bastion-firewall';
 
 /**
- * Writes build/desktop/ (main.cjs, ui/, icons/, locale/, style.css) and the starter build/bin/bastion-firewall-desktop. The
- * folder is made aside and put in place at the end, so a running application never reads half of it.
+ * Writes build/desktop/ (main.cjs, ui/, icons/, locale/, style.css); tools/build.ts makes its starter. The folder is made
+ * aside and put in place at the end, so a running application never reads half of it.
  */
 export async function buildDesktop({ root, log, variant }: BuildDesktopOptions): Promise<void> {
   const target = join(root, variant?.folder ?? 'build/desktop');
@@ -30,7 +28,6 @@ export async function buildDesktop({ root, log, variant }: BuildDesktopOptions):
   const languages = await compileCatalogues(join(root, 'po'), join(aside, 'locale'));
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);
-  if (variant === undefined) await writeStarter(root);
   log(`desktop: ${target.slice(root.length + 1)}, languages: en${languages.map((language) => `, ${language}`).join('')}`);
 }
 
@@ -45,7 +42,7 @@ async function bundle(root: string, entry: string, outfile: string): Promise<voi
     target: 'node24',
     keepNames: true,
     legalComments: 'none',
-    external: ['node-gtk', 'x11', 'usocket'],
+    external: ['node-gtk', 'x11', 'usocket', 'event-stream'],
     define: { 'import.meta.dirname': '__dirname', BASTION_VERSION: JSON.stringify(await version(root)) },
     logLevel: 'warning',
   });
@@ -79,22 +76,6 @@ async function compileCatalogues(source: string, target: string): Promise<readon
     languages.push(language);
   }
   return languages;
-}
-
-/** Starts the bundle with the pinned runtime, relative to itself, so that the tree can be moved. */
-async function writeStarter(root: string): Promise<void> {
-  const require = createRequire(join(root, 'package.json'));
-  const runtime = require.resolve(`node-linux-${process.arch}/package.json`).slice(root.length + 1).replace(/package\.json$/, 'bin/node');
-  const path = join(root, 'build/bin', NAME);
-  const script = [
-    '#!/bin/sh',
-    'here=$(dirname -- "$(readlink -f -- "$0")")',
-    `exec "$here/../../${runtime}" "$here/../desktop/main.cjs" "$@"`,
-    '',
-  ].join('\n');
-  await mkdir(join(root, 'build/bin'), { recursive: true });
-  await writeFile(path, script);
-  await chmod(path, 0o755);
 }
 
 if (import.meta.main) {

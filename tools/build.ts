@@ -43,13 +43,16 @@ async function bundle(name: string, entry: string): Promise<void> {
   });
 }
 
-/** A start script that works from wherever the tree lies: the pinned runtime on one bundle. */
-async function launcher(name: string, bundleName: string, nodeFlags: readonly string[]): Promise<void> {
+/**
+ * A start script that works from wherever the tree lies: the pinned runtime on one bundle. The bundle's path is absolute and
+ * plain, because the helper compares it with the one that it trusts.
+ */
+async function launcher(name: string, bundlePath: string, nodeFlags: readonly string[]): Promise<void> {
   const script = [
     '#!/bin/sh',
     'here=$(readlink -f -- "$0")',
     'build=$(dirname -- "$(dirname -- "$here")")',
-    `exec "$(dirname -- "$build")/node_modules/node-linux-${process.arch}/bin/node" ${[...nodeFlags, `"$build/${bundleName}/main.mjs"`].join(' ')} "$@"`,
+    `exec "$(dirname -- "$build")/node_modules/node-linux-${process.arch}/bin/node" ${[...nodeFlags, `"$build/${bundlePath}"`].join(' ')} "$@"`,
     '',
   ].join('\n');
   await writeIfChanged(join(root, 'build', 'bin', name), script, 0o755);
@@ -87,9 +90,12 @@ await access(join(nodeFolder, 'bin', 'node')).catch(() => {
 await step('addon and BPF objects', () => buildNative({ root, sanitize: false, log }));
 await step('helper and bastionctl', async () => {
   await Promise.all([bundle('helper', 'helper/main.ts'), bundle('ctl', 'helper/ctl/main.ts')]);
-  await launcher('bastion-helper', 'helper', HELPER_FLAGS);
-  await launcher('bastionctl', 'ctl', []);
+  await launcher('bastion-helper', 'helper/main.mjs', HELPER_FLAGS);
+  await launcher('bastionctl', 'ctl/main.mjs', []);
   await helperData();
   await completions();
 });
-await step('desktop', () => buildDesktop({ root, log }));
+await step('desktop', async () => {
+  await buildDesktop({ root, log });
+  await launcher('bastion-firewall-desktop', 'desktop/main.cjs', []);
+});

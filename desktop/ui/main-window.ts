@@ -75,7 +75,7 @@ export class MainWindow {
     this.#stack.setVisibleChildName(id);
     this.#ui.get('page_title', Adw.WindowTitle).setTitle(page.title);
     this.#ui.get('add_rule', Gtk.Button).setVisible(id === 'rules');
-    this.#ui.get('search_button', Gtk.ToggleButton).setVisible(id === 'rules');
+    this.#ui.get('search_button', Gtk.Button).setVisible(id === 'rules');
     this.#pageList.selectRow(this.#pageList.getRowAtIndex(index));
     this.#updateBanner();
   }
@@ -123,7 +123,7 @@ export class MainWindow {
     this.#leaflet.on('notify::folded', () => { this.#onFolded(); });
     this.#onFolded();
     this.#leaflet.setVisibleChildName('content');
-    this.#ui.get('search_button', Gtk.ToggleButton).on('clicked', () => { this.#rules.setSearch(!this.#rules.searching); });
+    this.#ui.get('search_button', Gtk.Button).on('clicked', () => { this.#rules.setSearch(!this.#rules.searching); });
     this.#ui.get('banner_button', Gtk.Button).on('clicked', () => { this.#status.mend(this.#remedy); });
   }
 

@@ -11,6 +11,7 @@ import { isLookup } from '../prompt/question.ts';
 import type { Question } from '../prompt/question.ts';
 import type { Ask } from '../ports.ts';
 import { Alarm } from './alarm.ts';
+import type { Held } from './decider.ts';
 import type { EngineDeps } from './deps.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { Modes } from './modes.ts';
@@ -26,12 +27,6 @@ const AFTER_EXPIRY_MS = 10_000;
 const ANCESTORS = 8;
 
 export type HeldPrompt = Prompt<PromptExtras>;
-
-/** One held flow. */
-export interface Held {
-  readonly ask: Ask;
-  readonly facts: Facts;
-}
 
 export interface PromptDeskOptions {
   readonly deps: EngineDeps;
@@ -97,7 +92,7 @@ export class PromptDesk {
     if (outcome !== 'joined') this.#raised += 1;
     if (outcome === 'raised') this.#tellRaised(prompt, turn);
     if (outcome === 'joined') {
-      turn.later((emitter) => {
+      turn.onceLater(prompt.nonce, (emitter) => {
         if (this.#told.has(prompt.nonce)) emitter.emit('promptChanged', this.view(prompt));
       });
     }

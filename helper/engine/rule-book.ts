@@ -69,8 +69,8 @@ export class RuleBook {
     this.#rules = new Map();
     this.#temporary = 0;
     this.#written = 0;
-    // What was kept goes first: a file rule of the same id is the written form of an unwritten one, or a conflict.
-    for (const rule of [...kept, ...loaded]) {
+    // A file rule goes before a kept one with its id: it is the written form of it, or somebody else has the name now.
+    for (const rule of [...loaded, ...kept]) {
       if (this.#rules.has(rule.id)) continue;
       this.#rules.set(rule.id, rule);
       this.#count(rule, 1);

@@ -6,6 +6,7 @@ import type { WallMark } from '../policy/time.ts';
 import type { Question } from '../prompt/question.ts';
 
 const VERSION = 1;
+const LIMITS = { rules: 1000, inbox: 200 } as const;
 
 /** One expired prompt as it is kept. */
 export interface KeptPrompt {
@@ -97,18 +98,19 @@ const prompt = z.strictObject({
 });
 const state = z.strictObject({
   version: z.literal(VERSION),
-  rules: z.array(rule).max(1000),
+  rules: z.array(rule).max(LIMITS.rules),
   pausedUntilNs: bigintText.nullable(),
-  inbox: z.array(prompt).max(200),
+  inbox: z.array(prompt).max(LIMITS.inbox),
   wall: z.strictObject({ bootNs: bigintText, wallMs: natural }).nullable(),
 });
 
-/** Plain JSON: 64-bit numbers as decimal text. */
+/** Plain JSON: 64-bit numbers as decimal text. Over the limits the newest are kept: what is written can be read again. */
 export function encodeRunState(kept: KeptState): unknown {
-  const rules = kept.rules.map(({ id, name, action, enabled, match: what, lifetime, priority, group, created }) => ({
+  const inbox = kept.inbox.slice(-LIMITS.inbox);
+  const rules = kept.rules.slice(-LIMITS.rules).map(({ id, name, action, enabled, match: what, lifetime, priority, group, created }) => ({
     id, name, action, enabled, match: what, lifetime, priority, group, created,
   }));
-  const json = JSON.stringify({ version: VERSION, ...kept, rules }, (_key, value: unknown) =>
+  const json = JSON.stringify({ version: VERSION, ...kept, rules, inbox }, (_key, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
   return JSON.parse(json) as unknown;

@@ -14,6 +14,7 @@ export class Turn {
   readonly batch: Batch;
   readonly #records: FlowRecord[] = [];
   readonly #events: ((emitter: Emitter) => void)[] = [];
+  readonly #subjects = new Set<string>();
 
   constructor(instant: Instant, posture: Posture, capNs: bigint | null) {
     this.instant = instant;
@@ -28,6 +29,13 @@ export class Turn {
   /** Told after the verdicts are given, in order. */
   later(event: (emitter: Emitter) => void): void {
     this.#events.push(event);
+  }
+
+  /** As `later`, but one event for a subject, however often it changes in this turn. */
+  onceLater(subject: string, event: (emitter: Emitter) => void): void {
+    if (this.#subjects.has(subject)) return;
+    this.#subjects.add(subject);
+    this.later(event);
   }
 
   /** Verdicts first: nobody waits for a listener. */

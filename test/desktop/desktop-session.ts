@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { buildDesktop } from '../../tools/build-desktop.ts';
+import { becomeUser } from '../lab/user.ts';
+import type { LabUser } from '../lab/user.ts';
 import { LineProcess } from './processes.ts';
 import type { StandInCall } from './stand-in-client.ts';
 import type { StandInCommand } from './stand-in-main.ts';
@@ -65,24 +67,27 @@ export class DesktopSession {
 
   /** Everything is ended and removed with the test. */
   static async start(t: TestContext, options: SessionOptions = {}): Promise<DesktopSession> {
-    await buildOnce();
+    if (options.program === undefined) await buildOnce();
     const folder = await mkdtemp(join(tmpdir(), 'bastion-desktop-'));
     const ends: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
     t.after(async () => { for (const end of ends.reverse()) await end(); });
     const start = (command: string, args: readonly string[], environment: NodeJS.ProcessEnv): LineProcess => {
-      const process = new LineProcess(command, args, environment);
+      const [program = command, ...rest] = [...(options.user === undefined ? [] : becomeUser(options.user)), command, ...args];
+      const process = new LineProcess(program, rest, environment);
       ends.push(() => process.stop());
       return process;
     };
     const environment = await makeHome(folder, options.environment ?? {}, options.textScale ?? 1);
-    const display = start('/usr/bin/Xvfb', ['-displayfd', '1', '-screen', '0', SCREEN, '-nolisten', 'tcp'], environment);
+    if (options.user !== undefined) await run('chown', ['-R', `${String(options.user.uid)}:${String(options.user.gid)}`, folder]);
+    const display = start('/usr/bin/Xvfb', ['-displayfd', '1', '-screen', '0', SCREEN, '-nolisten', 'tcp', '-ac'], environment);
     environment['DISPLAY'] = `:${await display.line()}`;
     const bus = start('/usr/bin/dbus-daemon', ['--config-file', join(folder, 'bus.conf'), '--nofork', '--nopidfile', '--print-address=1'], environment);
     const busAddress = await bus.line();
     environment['DBUS_SESSION_BUS_ADDRESS'] = busAddress;
     await options.before?.(busAddress, environment);
-    const app = start(process.execPath, [join(ROOT, FOLDER, 'main.cjs'), ...(options.arguments ?? ['--background'])], environment);
-    await app.line((line) => line.includes('"ready"'));
+    const script = options.program === undefined ? [join(ROOT, FOLDER, 'main.cjs')] : [];
+    const app = start(options.program ?? process.execPath, [...script, ...(options.arguments ?? ['--background'])], environment);
+    if (options.program === undefined) await app.line((line) => line.includes('"ready"'));
     const reader = start(PYTHON, [join(import.meta.dirname, 'at_spi.py')], environment);
     return new DesktopSession(environment, busAddress, app, reader);
   }
@@ -100,6 +105,12 @@ export class DesktopSession {
   async call(name: string): Promise<StandInCall> {
     const line = await this.app.line((text) => text.startsWith(`{"call":"${name}"`));
     return JSON.parse(line) as StandInCall;
+  }
+
+  /** Switches to the dark or the light style and waits until it is drawn. */
+  async dark(on: boolean): Promise<void> {
+    this.say({ do: 'dark', dark: on });
+    await this.call('dark');
   }
 
   /** Connects the helper and waits until the application has registered. */

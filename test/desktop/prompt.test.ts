@@ -18,7 +18,7 @@ test('prompt window: Allow clicked by its name sends the proposed answer and clo
   await session.shown('label', 'curl may reach example.org on port 443 this once.');
   await session.shown('push button', 'Deny');
   await session.screenshot('prompt');
-  session.say({ do: 'dark', dark: true });
+  await session.dark(true);
   await session.click('push button', 'Details');
   await session.shown('label', 'Started by');
   await session.screenshot('prompt-dark');
@@ -124,4 +124,14 @@ test('prompt window: an answer that the helper refuses is explained and can be g
   await session.click('push button', 'Allow');
   await session.shown('label', 'You are not allowed to do this.');
   await session.shown('push button', 'Deny');
+});
+
+test('prompt window: speaks the language of the session', options, async (t) => {
+  const session = await DesktopSession.start(t, { environment: { LANG: 'de_DE.UTF-8' } });
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf({ default_lifetime: 'always' }) });
+  await session.shown('label', 'curl möchte sich verbinden');
+  await session.shown('label', 'curl darf example.org auf Port 443 immer erreichen.');
+  await session.shown('push button', 'Ablehnen');
+  await session.screenshot('prompt-german');
 });

@@ -24,6 +24,8 @@ export type StandInCommand =
   | { readonly do: 'refuse'; readonly call: string; readonly code: ErrorCode; readonly message: string }
   | { readonly do: 'dark'; readonly dark: boolean };
 
+const DRAWN_MS = 250;
+
 function tell(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
@@ -39,6 +41,8 @@ function obey(client: StandInClient, command: StandInCommand): void {
     case 'dark': {
       const { FORCE_DARK, FORCE_LIGHT } = Adw.ColorScheme;
       Adw.StyleManager.getDefault().setColorScheme(command.dark ? FORCE_DARK : FORCE_LIGHT);
+      // Told when it has been drawn, which takes a few frames.
+      setTimeout(() => { tell({ call: 'dark', args: [command.dark] }); }, DRAWN_MS);
     }
   }
 }

@@ -24,11 +24,11 @@ test('status page: state, reasons with remedies, mistakes with their place, and 
   await session.shown('label', 'To mend it: Boot a kernel with BTF, or set lockdown to none.');
   await session.shown('label', '50-user.toml, line 3, column 7');
   await session.screenshot('status-degraded');
-  session.say({ do: 'dark', dark: true });
+  await session.dark(true);
   await session.screenshot('status-degraded-dark');
   session.say({ do: 'connected', connected: false });
   await session.shown('label', 'Not connected');
-  session.say({ do: 'dark', dark: false });
+  await session.dark(false);
   session.say({ do: 'status', status: statusOf() });
   session.say({ do: 'connected', connected: true });
   await session.shown('label', 'Protecting');
@@ -64,9 +64,9 @@ test('rules page: sentences, a search, a switch, and a deletion that can be undo
   await session.key('ctrl+f');
   await session.shown('label', 'curl may reach any host for encrypted web (443).');
   await session.screenshot('rules');
-  session.say({ do: 'dark', dark: true });
+  await session.dark(true);
   await session.screenshot('rules-dark');
-  session.say({ do: 'dark', dark: false });
+  await session.dark(false);
   await session.type('entry', 'Search rules', 'steam');
   await session.gone('label', 'curl may reach any host for encrypted web (443).');
   await session.click('check box', 'steam may reach any host on ports 27000-27050 (UDP).');

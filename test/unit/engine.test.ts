@@ -4,6 +4,7 @@ import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import type { Rule } from '../../helper/contract/vocabulary.ts';
 import type { Settings } from '../../helper/ports.ts';
+import { OnceTable } from '../../helper/engine/once.ts';
 import { FakeRunState, Rig, WALL_MS } from './engine-support.ts';
 import type { AskChange } from './engine-support.ts';
 import { PATH, ports, rule } from './policy-support.ts';
@@ -75,6 +76,16 @@ describe('decisions', () => {
     const id = rig.ask({ path: null, claimedPath: PATH });
     assert.deepEqual(rig.dataPath.remembered, []);
     assert.equal(rig.dataPath.last(id).rememberUntilNs, rig.time.ns + 10_000_000_000n);
+  });
+
+  test('onAsks: a flow that makes the engine fail is refused, and the others of its batch are decided', () => {
+    const rig = Rig.with([allowCurl]);
+    const broken = rig.make();
+    Object.defineProperty(broken, 'attribution', { get: () => { throw new Error('broken'); } });
+    const good = rig.make();
+    rig.engine.onAsks([broken, good]);
+    assert.equal(rig.dataPath.last(broken.id).verdict, 'refuse');
+    assert.equal(rig.dataPath.last(good.id).verdict, 'accept');
   });
 
   test('status: the default verdict follows mode and on_failure', () => {
@@ -360,6 +371,20 @@ describe('lifetimes', () => {
     assert.equal(again.dataPath.last(again.ask({ path: '/opt/new' })).verdict, 'hold');
   });
 
+  test('restore: what was written over the limit is still read', async () => {
+    const rig = Rig.with();
+    rig.store.failure = new Error('disk full');
+    for (let at = 0; at < 1001; at += 1) {
+      rig.ask({ path: `/opt/p${String(at)}` });
+      await assert.rejects(rig.engine.answer(rig.nonce(), { action: 'deny', lifetime: 'always' }), code('Failed'));
+    }
+    await rig.engine.stop();
+    const again = new Rig(rig.runState);
+    await again.engine.restore();
+    assert.equal(again.engine.ruleInfos().length, 1000);
+    assert.deepEqual(again.log, []);
+  });
+
   for (const [name, state] of Object.entries({
     'another version': { version: 9 }, 'no object': 'x', 'a rule that is none': { version: 1, rules: [{ id: '../x' }], pausedUntilNs: null, inbox: [], wall: null },
   })) {
@@ -591,6 +616,27 @@ describe('rules', () => {
     rig.store.loaded = { ...rig.store.loaded, rules: [denyCurl], errors };
     assert.deepEqual(await rig.engine.reload(), errors);
     assert.equal(rig.dataPath.last(rig.ask()).verdict, 'refuse');
+  });
+});
+
+describe('once', () => {
+  test('OnceTable: keeps the flows that were used last and no more than its limit', () => {
+    const rig = new Rig();
+    const table = new OnceTable(2);
+    const [first, second, third] = [rig.make(), rig.make(), rig.make()];
+    table.set(first, 'allow');
+    table.set(second, 'deny');
+    assert.equal(table.get(first), 'allow');
+    table.set(third, 'allow');
+    assert.equal(table.size, 2);
+    assert.deepEqual([table.get(first), table.get(second), table.get(third)], ['allow', null, 'allow']);
+  });
+
+  test('OnceTable: a flow without a socket to be known by is not kept', () => {
+    const table = new OnceTable();
+    const ask = new Rig().make({ owner: { cookie: 0n } });
+    table.set(ask, 'allow');
+    assert.equal(table.get(ask), null);
   });
 });
 

@@ -1,0 +1,78 @@
+/** Joins rules, mode and answers into the verdict of one flow, and what may be remembered of it. */
+import type { Answer } from '../contract/types.ts';
+import type { Decision, Rule } from '../contract/vocabulary.ts';
+import type { Facts } from '../policy/facts.ts';
+import { remembering } from '../policy/remembering.ts';
+import type { Evaluation } from '../policy/rule-index.ts';
+import type { Ask } from '../ports.ts';
+import { decide } from './decide.ts';
+import type { FlowLog } from './flow-log.ts';
+import { OnceTable } from './once.ts';
+import type { RuleBook } from './rule-book.ts';
+import type { Turn } from './turn.ts';
+
+/** One undecided flow. */
+export interface Held {
+  readonly ask: Ask;
+  readonly facts: Facts;
+}
+
+/** What a person said to one prompt: the rule that it made, null for `once`. */
+export interface Resolved {
+  readonly action: Answer['action'];
+  readonly rule: Rule | null;
+}
+
+/** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
+const ONCE_BY_TUPLE_MS = 60_000;
+
+export class Decider {
+  readonly #book: RuleBook;
+  readonly #log: FlowLog;
+  readonly #once = new OnceTable();
+
+  constructor(book: RuleBook, log: FlowLog) {
+    this.#book = book;
+    this.#log = log;
+  }
+
+  /** Decides what needs no person: by a rule, the mode, or an answer that covers this very flow. False: nobody has decided. */
+  tryDecide(held: Held, turn: Turn): boolean {
+    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
+    const decision = decide(held.facts, evaluation, turn.posture);
+    if (decision.action !== 'ask') {
+      this.#settle(held, decision, evaluation, turn);
+      return true;
+    }
+    const once = this.#once.get(held.ask);
+    if (once === null) return false;
+    // The flow was recorded when it was answered; this is more of the same.
+    turn.batch.flow(held.ask.id, { action: once, reason: 'prompt-answer', ruleId: null }, null);
+    return true;
+  }
+
+  /** What a person said holds, but for a rule that refuses: an allowance never outranks it. */
+  resolve(held: Held, { action, rule }: Resolved, turn: Turn): void {
+    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
+    const winner = evaluation.rule;
+    if (action === 'allow' && (winner?.action === 'deny' || winner?.action === 'drop')) {
+      this.#settle(held, { action: winner.action, reason: 'rule', ruleId: winner.id }, evaluation, turn);
+      return;
+    }
+    const decision: Decision = { action, reason: 'prompt-answer', ruleId: rule?.id ?? null };
+    if (rule !== null && winner?.id === rule.id) {
+      this.#settle(held, decision, evaluation, turn);
+      return;
+    }
+    const known = held.ask.attribution.owner?.cookie !== 0n;
+    turn.batch.flow(held.ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
+    this.#once.set(held.ask, action);
+    turn.record(this.#log, held.ask, decision, winner?.id ?? null);
+  }
+
+  #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
+    turn.batch.remember(ask, decision, remembering(facts, evaluation, turn.instant.moment.nowMs));
+    if (decision.ruleId !== null) this.#book.hit(decision.ruleId, turn.instant.wallMs);
+    turn.record(this.#log, ask, decision, evaluation.next?.id ?? null);
+  }
+}
