@@ -145,6 +145,23 @@ action = "drop"
   assert.match(first ?? '', /^f\.toml:5:\d+ This is not valid TOML: .* only the rules of this file that deny or drop are in force\.$/);
 });
 
+test('load: a header that is torn costs its own block, and a table of a rule is never cut off', async (t) => {
+  const { store, write } = await makeStore(t);
+  await write('etc/rules.d/f.toml', `[[rule]]
+id = "kept"
+action = "deny"
+[rule.application]
+path = "/nonexistent/x"
+
+[[rule]
+id = "torn"
+action = "deny"
+`);
+  const { rules, errors } = await store.load();
+  assert.deepEqual(rules.map(({ id, match, source }) => [id, match.path, source?.line]), [['kept', '/nonexistent/x', 1]]);
+  assert.deepEqual(errors.map(({ line }) => line), [7]);
+});
+
 test('load: bytes that are not text are told with their place, and what denies beside them holds', async (t) => {
   const { store, write } = await makeStore(t);
   await write('etc/rules.d/f.toml', Buffer.concat([

@@ -14,6 +14,9 @@ const SEGMENTS_A_TURN = 200;
 
 const RULE_HEADER = /(?<=^|\n)[ \t]*\[\[[ \t]*(?:rule|"rule"|'rule')[ \t]*\]\]/g;
 
+/** Where a block may begin in a part that is not TOML: a line that was meant as a header, but for the tables of a rule. */
+const LOOSE_HEADER = /\n(?=[ \t]*\[(?![ \t]*rule[ \t]*\.))/;
+
 /** A part of a file that begins with a `[[rule]]` (the first: with the file). */
 export interface Segment {
   readonly text: string;
@@ -124,7 +127,7 @@ function countLines(text: string): number {
 
 function readPart(text: string, parsers: RuleTextParsers, overridesAllowed: boolean): Part {
   const parsed = parseToml(text, 0);
-  if (!parsed.ok) return { rules: [], overrides: [], problems: [parsed.problem], notes: [] };
+  if (!parsed.ok) return { rules: readWholeBlocks(text, parsers), overrides: [], problems: [parsed.problem], notes: [] };
   const rules: Omit<FileRule, 'segment'>[] = [];
   const overrides: Omit<FileOverride, 'segment'>[] = [];
   const problems: Problem[] = [];
@@ -150,6 +153,19 @@ function readPart(text: string, parsers: RuleTextParsers, overridesAllowed: bool
     }
   }
   return { rules, overrides, problems, notes };
+}
+
+/** The rules beside a block whose header or text is broken: each is read from its own lines alone, or not at all. */
+function readWholeBlocks(text: string, parsers: RuleTextParsers): Part['rules'] {
+  const blocks = text.split(LOOSE_HEADER);
+  if (blocks.length < 2) return [];
+  let linesBefore = 0;
+  return blocks.flatMap((block) => {
+    const { rules, problems } = readPart(block, parsers, false);
+    const moved = rules.map((rule) => ({ ...rule, line: rule.line + linesBefore }));
+    linesBefore += countLines(block) + 1;
+    return problems.length === 0 ? moved : [];
+  });
 }
 
 function strangeSection(section: Section): Problem {

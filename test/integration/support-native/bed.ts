@@ -57,12 +57,16 @@ function ruleset(family: 4 | 6, pins: string | null): string {
   ].join('\n');
 }
 
-/** Ends a program of traffic.c that reads its standard input. */
+const END_MS = 10_000;
+
+/** Ends a program of traffic.c that reads its standard input; one that does not end by itself is killed. */
 export async function endInput(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.stdin?.end();
+  const timer = setTimeout(() => child.kill('SIGKILL'), END_MS);
   await ended;
+  clearTimeout(timer);
 }
 
 /** Resolves when the program has said its first word. */
@@ -113,6 +117,7 @@ export class Bed {
   readonly program: string;
   readonly peer: Peer;
   readonly #hosts: Host[] = [];
+  readonly #started: ChildProcess[] = [];
   readonly #addon: string;
 
   constructor(addon = join(ROOT, 'build/native/bastion.node')) {
@@ -180,7 +185,7 @@ export class Bed {
   /** Starts a program inside the firewall: the client's namespace and the guarded cgroup. */
   start(program: string, args: readonly (string | number)[]): ChildProcess {
     const inside = ['-c', 'echo 0 > "$0/cgroup.procs" && exec "$@"', this.cgroup, program, ...args.map(String)];
-    return spawn('nsenter', [`--net=/run/netns/${this.client}`, 'sh', ...inside], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return this.#spawn(this.client, ['sh', ...inside]);
   }
 
   /** Exit status of a program inside the firewall: an errno for traffic.c. */
@@ -196,7 +201,7 @@ export class Bed {
 
   /** The same on the other side, outside the firewall. */
   startPeer(...args: readonly (string | number)[]): ChildProcess {
-    return spawn('nsenter', [`--net=/run/netns/${this.peerNamespace}`, this.program, ...args.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return this.#spawn(this.peerNamespace, [this.program, ...args.map(String)]);
   }
 
   /** A program on the other side, outside the firewall. */
@@ -213,10 +218,17 @@ export class Bed {
   async close(): Promise<void> {
     await this.closeHosts();
     await this.peer.stop();
+    await Promise.all(this.#started.map(endInput));
     run('umount', [join(this.folder, 'bpffs')]);
     for (const namespace of [this.client, this.peerNamespace]) run('ip', ['netns', 'delete', namespace]);
     rmdirSync(this.cgroup);
     rmSync(this.folder, { recursive: true });
+  }
+
+  #spawn(namespace: string, command: readonly string[]): ChildProcess {
+    const child = spawn('nsenter', [`--net=/run/netns/${namespace}`, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#started.push(child);
+    return child;
   }
 
   #makeNetwork(): void {

@@ -133,24 +133,27 @@ static int udp_pass_on(const char *program, char **arguments, struct target to)
 	return errno;
 }
 
-/* Another program holds the same socket while this one sends. */
+/* Another program holds the same socket while this one sends: until this one ends, which closes the pipe it reads. */
 static int udp_shared(const char *program, char **arguments, struct target to)
 {
-	char number[16];
-	int fd = socket(to.address.ss_family, SOCK_DGRAM, 0);
-	pid_t child = fork();
+	char byte;
+	int fd = socket(to.address.ss_family, SOCK_DGRAM, 0), end[2], started[2];
 
-	if (child == 0) {
-		snprintf(number, sizeof(number), "%d", fd);
+	if (pipe2(end, O_CLOEXEC) || pipe2(started, O_CLOEXEC))
+		return errno;
+	if (fork() == 0) {
+		dup2(end[0], 0);
 		execl(program, program, "wait-for-end", arguments[0], arguments[1], (char *)NULL);
 		_exit(127);
 	}
+	close(started[1]);
+	read(started[0], &byte, 1);
 	puts("ready");
 	fflush(stdout);
-	if (!fgets(number, sizeof(number), stdin))
-		return EPIPE;
+	read(0, &byte, 1);
 	sendto(fd, "hello", 5, 0, (struct sockaddr *)&to.address, to.size);
-	waitpid(child, NULL, 0);
+	while (read(0, &byte, 1) > 0)
+		;
 	return 0;
 }
 
