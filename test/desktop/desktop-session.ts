@@ -48,6 +48,10 @@ export interface SessionOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Size of text against the usual, default 1. */
   readonly textScale?: number;
+  /** Everything of the session is this user's; default: whoever runs the test. */
+  readonly user?: LabUser;
+  /** The shipped program, on a real helper; default: the stand-in that a test speaks for. */
+  readonly program?: string;
   /** Runs when the bus is there and before the application starts. */
   readonly before?: (busAddress: string, environment: NodeJS.ProcessEnv) => Promise<void>;
 }

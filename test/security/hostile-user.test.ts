@@ -37,7 +37,7 @@ test('a flood of messages from one sender leaves the service up and decided traf
   const client = clientOf(lab);
   t.after(() => { client.close(); });
   const flood = startTied([process.execPath, join(ROOT, 'test/security/flood.ts'), lab.busAddress.replace('unix:path=', ''), '1', String(FLOOD_MS)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', lab.logDescriptor],
   });
   const ended = once(flood, 'exit');
   let visits = 0;
