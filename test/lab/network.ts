@@ -21,6 +21,12 @@ export function enterNamespace(name: string): string[] {
   return ['nsenter', namespacePath(name), '--'];
 }
 
+/** Not `ip -n`, which wants to remount / and cannot in a plain chroot. */
+function ip(namespace: string, args: readonly string[], input = ''): void {
+  const [command = '', ...rest] = [...enterNamespace(namespace), 'ip', ...args];
+  tool(command, rest, input);
+}
+
 function setting(namespace: string, path: string, value: string): void {
   tool('nsenter', [namespacePath(namespace), '--', 'sh', '-c', 'echo "$2" > "/proc/sys/net/$1"', 'sh', path, value]);
 }
@@ -35,14 +41,14 @@ function addresses(namespace: string, address4: string, address6: string, rest: 
     `address add ${address6}/64 dev eth0 nodad`,
     ...rest,
   ];
-  tool('ip', ['-n', namespace, '-batch', '-'], lines.join('\n'));
+  ip(namespace, ['-batch', '-'], lines.join('\n'));
 }
 
 /** Makes both namespaces. Throws when the system refuses; `removeTraces` takes away what was made. */
 export function makeNetwork(client: string, peer: string): void {
   tool('ip', ['netns', 'add', client]);
   tool('ip', ['netns', 'add', peer]);
-  tool('ip', ['-n', client, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', peer]);
+  ip(client, ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', peer]);
   const { client4, client6, peer4, peer6, peerRange4, peerRange6 } = ADDRESSES;
   addresses(peer, peer4, peer6, [`route add local ${peerRange4} dev lo`, `route add local ${peerRange6} dev lo`]);
   addresses(client, client4, client6, [`route add default via ${peer4}`, `route add ::/0 via ${peer6}`]);
