@@ -188,8 +188,15 @@ export class Guard {
     if (this.#failure !== null) {
       reasons.push({ code: 'not-attached', text: `The firewall could not be attached: ${this.#failure}`, remedy: 'Mend what it says; bastionctl doctor helps to find it. The helper tries again every minute.' });
     }
+    const byKernel = this.#dataPath?.identification === 'kernel';
     for (const { what, why } of this.#dataPath?.missing ?? []) {
-      reasons.push({ code: 'kernel-identity', text: `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`, remedy: 'Use a kernel with BTF and cgroup BPF, and without lockdown.' });
+      reasons.push({
+        code: byKernel ? 'kernel-part' : 'kernel-identity',
+        text: byKernel
+          ? `The kernel refused ${what} (${why}); what it would have decided is decided by the helper, or asked about.`
+          : `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`,
+        remedy: 'Use a kernel with BTF and cgroup BPF, and without lockdown.',
+      });
     }
     if (this.#dataPath?.missing.length === 0 && this.#dataPath.identification === 'sock_diag') {
       reasons.push({ code: 'kernel-identity', text: 'Programs are found through /proc because kernel identification is switched off.', remedy: 'Start the helper without --identification sock_diag.' });

@@ -152,7 +152,7 @@ export class Activity {
         input: [flowFilter, limit, cursor],
         names: ['filter', 'limit', 'cursor'],
         output: [rows(flowInfo), string],
-        stricter: (caller, filter) => (filter.uid === undefined || filter.uid === caller.uid ? null : ACTIONS.viewAll),
+        cost: (caller, filter) => (filter.uid === undefined || filter.uid === caller.uid ? null : ACTIONS.viewAll),
         run: async (call, filter, count, from) => {
           const uid = filter.uid ?? ((await call.allows(ACTIONS.viewAll)) ? undefined : call.caller.uid);
           const wanted = { ...(filter.path === undefined ? {} : { path: filter.path }), ...(uid === undefined ? {} : { uid }) };
@@ -164,7 +164,7 @@ export class Activity {
         input: [id],
         names: ['flow'],
         output: [explanation],
-        stricter: (caller, flow) => (this.#deps.engine.flow(flow)?.uid === caller.uid ? null : ACTIONS.viewAll),
+        cost: (caller, flow) => (this.#deps.engine.flow(flow)?.uid === caller.uid ? null : ACTIONS.viewAll),
         run: (_call, flow) => [this.#deps.engine.explain(flow)],
       }),
     };
@@ -176,7 +176,7 @@ export class Activity {
         input: [subscribeOptions],
         names: ['options'],
         output: [],
-        stricter: (_caller, options) => (options.packets === true ? ACTIONS.viewAll : null),
+        cost: (_caller, options) => (options.packets === true ? ACTIONS.viewAll : null),
         run: async (call, options) => {
           await this.#subscribe(call, options.packets === true);
           return [];

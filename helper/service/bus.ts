@@ -74,8 +74,9 @@ export class Dispatcher {
     try {
       const required = requirementOf(message.interface, message.member);
       if (required === null) throw new BastionError('NotAuthorized');
-      if (required !== 'public' && !(await this.#authorize(message, caller, prepared, required))) return;
-      this.#deps.bus.reply(message, method.output, await prepared.run(this.#callOf(caller)));
+      const action = required === 'public' ? null : prepared.cost(caller) ?? required;
+      if (action !== null && !(await this.#authorize(message, caller, prepared, action))) return;
+      this.#deps.bus.reply(message, method.output, await prepared.run(this.#callOf(caller, action)));
     } finally {
       leave();
     }
@@ -92,8 +93,7 @@ export class Dispatcher {
   }
 
   /** False when the caller has left meanwhile. Throws NotAuthorized or Busy. */
-  async #authorize(message: IncomingMessage, caller: Caller, prepared: PreparedCall, required: Action): Promise<boolean> {
-    const action = prepared.stricter(caller) ?? required;
+  async #authorize(message: IncomingMessage, caller: Caller, prepared: PreparedCall, action: Action): Promise<boolean> {
     const interactive = (message.flags & INTERACTIVE_FLAG) !== 0;
     if (!(await this.#ask(caller, action, prepared.details(caller), interactive))) {
       this.#deps.logger.log('debug', 'a call was not authorized', { member: message.member, uid: caller.uid, action });
@@ -111,12 +111,13 @@ export class Dispatcher {
     }
   }
 
-  #callOf(caller: Caller): Call {
+  #callOf(caller: Caller, action: Action | null): Call {
     return {
       caller,
-      allows: async (action) => {
+      action,
+      allows: async (other) => {
         try {
-          return await this.#ask(caller, action, {}, false);
+          return await this.#ask(caller, other, {}, false);
         } catch {
           return false;
         }

@@ -14,14 +14,16 @@ export type Details = Readonly<Record<string, string>>;
 /** The call that a method serves. */
 export interface Call {
   readonly caller: Caller;
+  /** What polkit was asked for this call; null where nobody was asked. */
+  readonly action: Action | null;
   /** Would the caller be allowed this too? Never shows a dialog, never throws. */
   allows(action: Action): Promise<boolean>;
 }
 
 /** A call whose arguments were decoded and copied, before anybody was asked. */
 export interface PreparedCall {
-  /** Costs more than authorize.ts says? Decided from the frozen arguments; may throw BastionError. */
-  stricter(caller: Caller): Action | null;
+  /** Costs something else than authorize.ts says? Decided from the frozen arguments; may throw BastionError. */
+  cost(caller: Caller): Action | null;
   details(caller: Caller): Details;
   run(call: Call): Promise<readonly unknown[]>;
 }
@@ -59,19 +61,22 @@ export function method<const I extends Arguments, const O extends Arguments>(dec
   readonly input: I;
   readonly names: readonly string[];
   readonly output: O;
-  readonly stricter?: (caller: Caller, ...values: Values<I>) => Action | null;
+  /** Fills in what the caller left open, at the time of the call: what is carried out is what was authorized. */
+  readonly freeze?: (...values: Values<I>) => Values<I>;
+  readonly cost?: (caller: Caller, ...values: Values<I>) => Action | null;
   readonly details?: (caller: Caller, ...values: Values<I>) => Details;
   readonly run: (call: Call, ...values: Values<I>) => Values<O> | Promise<Values<O>>;
 }): Method {
-  const { input, names, output, stricter, details, run } = declared;
+  const { input, names, output, freeze, cost, details, run } = declared;
   return {
     input: signatureOf(input),
     output: signatureOf(output),
     prepare(body) {
       if (body.length !== input.length) throw new BastionError('InvalidArgument');
-      const values = input.map((type, index) => type.decode(body[index], names[index] ?? 'argument')) as unknown as Values<I>;
+      const decoded = input.map((type, index) => type.decode(body[index], names[index] ?? 'argument')) as unknown as Values<I>;
+      const values = freeze?.(...decoded) ?? decoded;
       return {
-        stricter: (caller) => stricter?.(caller, ...values) ?? null,
+        cost: (caller) => cost?.(caller, ...values) ?? null,
         details: (caller) => details?.(caller, ...values) ?? {},
         async run(call) {
           const results: readonly unknown[] = await run(call, ...values);

@@ -29,13 +29,21 @@ export function forReceiver(view: PromptView, verified: boolean): PromptInfo {
 }
 
 /**
+ * The answer with what it leaves to the prompt filled in. The proposals change when a prompt expires: an answer must not
+ * become another one between its authorization and its effect.
+ */
+export function completed(view: PromptView, wanted: Answer): Answer {
+  const lifetime = wanted.lifetime ?? (wanted.until_ms === undefined ? view.info.default_lifetime : 'until');
+  return { ...wanted, lifetime: lifetime as Answer['lifetime'], scope: wanted.scope ?? (view.info.default_scope as Answer['scope']) };
+}
+
+/**
  * What an answer costs instead of `answer`: prompts of system users and of other users always edit-rules, and so does an
  * answer that outlives the process unless the package's own agent gives it.
  */
 export function answerCost(view: PromptView, wanted: Answer, caller: Caller, verified: boolean): Action | null {
   if (view.target.system || view.target.uid !== caller.uid) return ACTIONS.editRules;
-  const lifetime = wanted.lifetime ?? view.info.default_lifetime;
-  return verified || MODEST_LIFETIMES.has(lifetime) ? null : ACTIONS.editRules;
+  return verified || MODEST_LIFETIMES.has(completed(view, wanted).lifetime ?? '') ? null : ACTIONS.editRules;
 }
 
 /** The interface and the signals behind it. */
@@ -149,7 +157,8 @@ export class Prompts {
         input: [id, answer],
         names: ['nonce', 'decision'],
         output: [answerResult],
-        stricter: (caller, nonce, wanted) =>
+        freeze: (nonce, wanted) => [nonce, completed(this.#engine.promptByNonce(nonce), wanted)],
+        cost: (caller, nonce, wanted) =>
           answerCost(this.#engine.promptByNonce(nonce), wanted, caller, this.#isVerified(caller)),
         details: (_caller, nonce, wanted) => answerDetails(this.#engine.promptByNonce(nonce), wanted),
         run: async (_call, nonce, wanted) => {

@@ -50,6 +50,8 @@ export interface SessionOptions {
   readonly textScale?: number;
   /** Everything of the session is this user's; default: whoever runs the test. */
   readonly user?: LabUser;
+  /** The tree where that user can read it; default: where it is. */
+  readonly tree?: string;
   /** The shipped program, on a real helper; default: the stand-in that a test speaks for. */
   readonly program?: string;
   /** Runs when the bus is there and before the application starts. */
@@ -92,7 +94,7 @@ export class DesktopSession {
     const script = options.program === undefined ? [join(ROOT, FOLDER, 'main.cjs')] : [];
     const app = start(options.program ?? process.execPath, [...script, ...(options.arguments ?? ['--background'])], environment);
     if (options.program === undefined) await app.line((line) => line.includes('"ready"'));
-    const reader = start(PYTHON, [join(import.meta.dirname, 'at_spi.py')], environment);
+    const reader = start(PYTHON, [join(options.tree ?? ROOT, 'test/desktop/at_spi.py')], environment);
     return new DesktopSession(environment, busAddress, app, reader);
   }
 

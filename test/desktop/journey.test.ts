@@ -5,20 +5,18 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Lab } from '../lab/lab.ts';
 import type { Result } from '../lab/lab.ts';
-import { ROOT } from '../lab/process.ts';
 import { copyInto, noLab } from '../integration/support.ts';
 import { DesktopSession, missingForDesktop } from './desktop-session.ts';
 
 const missing = await missingForDesktop();
 const skip = noLab() || (missing === '' ? false : missing);
-const PROGRAM = join(ROOT, 'build/bin/bastion-firewall-desktop');
 const CURL_REFUSED = 7;
 
 async function start(t: TestContext): Promise<{ readonly lab: Lab; readonly session: DesktopSession; readonly visit: (name: string) => Promise<Result> }> {
   const lab = await Lab.create({ settings: 'prompt_timeout_s = 120' });
   t.after(() => lab.dispose());
   const session = await DesktopSession.start(t, {
-    program: PROGRAM, arguments: ['--window'], user: lab.user, environment: { DBUS_SYSTEM_BUS_ADDRESS: lab.busAddress },
+    tree: lab.tree, program: join(lab.tree, 'build/bin/bastion-firewall-desktop'), arguments: ['--window'], user: lab.user, environment: { DBUS_SYSTEM_BUS_ADDRESS: lab.busAddress },
   });
   await session.shown('label', 'Status');
   const visit = (name: string): Promise<Result> => {

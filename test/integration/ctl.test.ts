@@ -9,19 +9,28 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { flowRecord, promptView, ruleRow } from '../contract/memory-engine.ts';
 import { LOCAL, ServiceRig, STRANGER, cannotServe } from '../contract/service-rig.ts';
-import { ROOT, finish, within } from '../lab/process.ts';
+import { ROOT, finish, tool, within } from '../lab/process.ts';
+import { treeFor } from '../lab/shown.ts';
 import type { Result } from '../lab/process.ts';
 
-const PROGRAM = [process.execPath, join(ROOT, 'helper/ctl/main.ts')] as const;
 const LIMIT_MS = 20_000;
 
 describe('bastionctl', { skip: cannotServe() }, () => {
   let rig: ServiceRig;
+  /** Where every user of the tests can read it. */
+  const folder = mkdtempSync(join(tmpdir(), 'bastion-ctl-'));
+  chmodSync(folder, 0o755);
+  const tree = treeFor({ ...LOCAL, gid: LOCAL.uid, home: '/' }, join(folder, 'tree'));
+  const PROGRAM = [process.execPath.replace(ROOT, tree), join(tree, 'helper/ctl/main.ts')];
   before(async () => {
     rig = await ServiceRig.start();
     rig.engine.rows.set('web', ruleRow('web', { path: '/usr/bin/curl', port: '443' }));
   });
-  after(() => rig.close());
+  after(async () => {
+    await rig.close();
+    if (tree !== ROOT) tool('umount', [tree]);
+    rmSync(folder, { recursive: true });
+  });
 
   function start(command: readonly string[], env: Record<string, string> = {}): ChildProcess {
     const [program = '', ...args] = command;

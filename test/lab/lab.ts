@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUS_NAME } from '../../helper/contract/names.ts';
 import { startPrivateBus } from './bus.ts';
@@ -16,9 +16,10 @@ import { layGround } from './ground.ts';
 import type { Ground } from './ground.ts';
 import { ADDRESSES, allowPing, enterNamespace, makeNetwork } from './network.ts';
 import { helperCommand } from './options.ts';
+import { treeFor } from './shown.ts';
 import type { LabOptions, RunOptions } from './options.ts';
 import { Peer } from './peer.ts';
-import { ROOT, endChild, finish, isRunning, searchPath, startTied, tool, tryTool, within } from './process.ts';
+import { ROOT, endChild, finish, isRunning, searchPath, startTied, within } from './process.ts';
 import type { Result } from './process.ts';
 import { removeLeftovers, removeTraces } from './traces.ts';
 import { ROOT_USER, becomeUser, ordinaryUser } from './user.ts';
@@ -73,7 +74,7 @@ export class Lab implements AsyncDisposable {
   readonly #limits: string[] = [];
   readonly #ground: Ground;
   readonly #log: number;
-  #product = ROOT;
+  #tree = ROOT;
   #bus: PrivateBus | null = null;
   #peer: Peer | null = null;
   #helper: ChildProcess | null = null;
@@ -133,6 +134,11 @@ export class Lab implements AsyncDisposable {
 
   get helperPid(): number {
     return this.#need(this.#helper?.pid ?? null);
+  }
+
+  /** The tree, where the ordinary user can read it. */
+  get tree(): string {
+    return this.#tree;
   }
 
   /** One executable: bastionctl aimed at this lab's bus. */
@@ -286,14 +292,9 @@ export class Lab implements AsyncDisposable {
     if (this.#options.startHelper ?? true) await this.startHelper();
   }
 
-  /** A tree below a private home is shown to the ordinary user through a mount. */
   #writeCtl(): void {
-    if (tryTool('env', [...becomeUser(this.user), 'test', '-r', join(ROOT, 'package.json')]) === null) {
-      this.#product = join(this.folder, 'product');
-      mkdirSync(this.#product);
-      tool('mount', ['--bind', ROOT, this.#product]);
-    }
-    const program = join(this.#product, 'build/bin/bastionctl');
+    this.#tree = treeFor(this.user, join(this.folder, 'product'));
+    const program = join(this.#tree, 'build/bin/bastionctl');
     writeFileSync(this.ctlPath, `#!/bin/sh\nDBUS_SYSTEM_BUS_ADDRESS='${this.busAddress}' exec '${program}' "$@"\n`);
     chmodSync(this.ctlPath, 0o755);
   }

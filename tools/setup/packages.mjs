@@ -18,8 +18,8 @@ export const PACKAGES = {
     'adwaita-icon-theme', 'fonts-cantarell',
   ],
   test: [
-    'xvfb', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',
-    'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils',
+    'xvfb', 'xdotool', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',
+    'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils', ['bpftool', 'linux-tools-common'],
   ],
 };
 
