@@ -50,6 +50,8 @@ export class DesktopApplication {
       if (!this.#options.background) this.#application.activate();
       return 0;
     }
+    // Prompts go on as windows when the session's bus goes away; by default the toolkit would end the process.
+    this.#application.getDbusConnection()?.setExitOnClose(false);
     this.#application.on('activate', () => { this.#onActivate(); });
     return this.#application.run([]);
   }

@@ -8,6 +8,7 @@ export interface Signals {
   activate: (argument: unknown) => void;
   shutdown: () => void;
   clicked: () => void;
+  show: () => void;
   changed: () => void;
   closed: () => void;
   apply: () => void;
@@ -102,6 +103,7 @@ export interface HeaderBar extends Widget {
   setShowEndTitleButtons(show: boolean): void;
 }
 export interface Box extends Widget {
+  setOrientation(orientation: number): void;
   append(child: Widget): void;
   remove(child: Widget): void;
 }
@@ -209,6 +211,8 @@ export interface SimpleActionGroup extends GObject {
 export interface Application extends GObject {
   register(cancellable: null): boolean;
   getIsRemote(): boolean;
+  /** null without a session bus. */
+  getDbusConnection(): { setExitOnClose(exit: boolean): void } | null;
   activate(): void;
   hold(): void;
   quit(): void;
@@ -286,6 +290,7 @@ export interface Notification extends GObject {
 }
 
 export interface GtkNamespace {
+  readonly Settings: { getDefault(): { gtkXftDpi: number } | null };
   readonly Align: { readonly START: number; readonly CENTER: number; readonly END: number; readonly FILL: number };
   readonly Orientation: { readonly HORIZONTAL: number; readonly VERTICAL: number };
   readonly ResponseType: { readonly ACCEPT: number };

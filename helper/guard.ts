@@ -40,6 +40,7 @@ function messageOf(error: unknown): string {
 export class Guard {
   readonly #deps: GuardDeps;
   #dataPath: DataPath | null = null;
+  #queueNumber: number | null = null;
   #applied: RulesetSpec | null = null;
   #withoutXt: string | null = null;
   #failure: string | null = null;
@@ -119,22 +120,20 @@ export class Guard {
 
   async #attach(settings: Settings, mode: Mode): Promise<void> {
     try {
-      if (this.#dataPath !== null && this.#applied !== null && this.#applied.queueNumber !== settings.queueNumber) {
-        await this.#closeDataPath(false);
-      }
+      if (this.#queueNumber !== settings.queueNumber) await this.#closeDataPath(false);
       this.#dataPath ??= this.#open(settings);
       await this.#apply(this.#dataPath, wanted(settings, mode));
       this.#failure = null;
     } catch (error: unknown) {
       this.#failure = messageOf(error);
       this.#deps.logger.log('error', 'the firewall could not be attached', { why: this.#failure });
-      if (this.#applied === null) await this.#closeDataPath(false);
     }
     this.#report();
   }
 
   #open(settings: Settings): DataPath {
     const dataPath = this.#deps.openDataPath(settings);
+    this.#queueNumber = settings.queueNumber;
     this.#deps.onDataPath(dataPath);
     return dataPath;
   }
@@ -147,34 +146,35 @@ export class Guard {
     await dataPath.close({ unpin });
   }
 
+  /** With the kernel's programs if it takes them; without them rather than not at all. */
   async #apply(dataPath: DataPath, want: Wanted): Promise<void> {
-    const spec: RulesetSpec = { ...want, refuseMark: this.#deps.refuseMark, xtPrograms: this.#withoutXt === null ? dataPath.xtPrograms : null };
+    const spec: RulesetSpec = { ...want, refuseMark: this.#deps.refuseMark, xtPrograms: dataPath.xtPrograms };
     if (this.#applied !== null && JSON.stringify(this.#applied) === JSON.stringify(spec)) return;
     try {
       await this.#deps.ruleset.apply(spec);
       this.#applied = spec;
+      this.#withoutXt = null;
     } catch (error: unknown) {
       if (spec.xtPrograms === null) throw error;
+      const plain = { ...spec, xtPrograms: null };
+      await this.#deps.ruleset.apply(plain);
+      this.#applied = plain;
       this.#withoutXt = messageOf(error);
       this.#deps.logger.log('warning', 'the kernel refused the rules with programs; going on without them', { why: this.#withoutXt });
-      await this.#apply(dataPath, want);
     }
   }
 
-  async #mend(): Promise<void> {
-    await this.#inTurn(async () => {
-      const applied = this.#applied;
-      if (this.#failure !== null && this.#again !== null) {
-        await this.#attach(this.#again.settings, this.#again.mode);
-        return;
+  /** Every minute: what failed is tried again, what somebody changed is put back. */
+  #mend(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#again === null) return;
+      if (this.#failure === null && this.#withoutXt === null && this.#applied !== null) {
+        const found = await this.#deps.ruleset.check().catch((error: unknown) => ({ intact: false, detail: messageOf(error) }));
+        if (found.intact) return;
+        this.#deps.logger.log('warning', 'the rules in the kernel are not as they were left; putting them back', { found: found.detail });
       }
-      if (this.#dataPath === null || applied === null) return;
-      const found = await this.#deps.ruleset.check();
-      if (found.intact) return;
-      this.#deps.logger.log('warning', 'the rules in the kernel were changed by something else; putting them back', { found: found.detail });
-      await this.#deps.ruleset.apply(applied);
-    }).catch((error: unknown) => {
-      this.#deps.logger.log('error', 'the rules in the kernel could not be checked', { why: messageOf(error) });
+      this.#applied = null;
+      await this.#attach(this.#again.settings, this.#again.mode);
     });
   }
 

@@ -25,8 +25,9 @@ import { Engine } from './engine.ts';
 import { Guard } from './guard.ts';
 import { HELP, UsageError, parseOptions } from './options.ts';
 import type { HelperOptions } from './options.ts';
+import { OffSwitch } from './off-switch.ts';
 import { LOG_LEVELS, ruleTextParsers } from './parsers.ts';
-import type { Clock, DataPath, DataPathEvents, LoadedRules, Logger, RuleStore, Settings } from './ports.ts';
+import type { Clock, DataPath, DataPathEvents, LoadedRules, LogLevel, Logger, RuleStore, Settings } from './ports.ts';
 import { startService } from './service/service.ts';
 import type { Service } from './service/service.ts';
 
@@ -39,12 +40,20 @@ const ANSWER_DEADLINE_MS = 3000;
 /** Longest delay that setTimeout takes. */
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
-/** Limits of what other processes can make the queue hold. Bytes: about 1.5 kB a packet in the kernel, 200 here. */
-const QUEUE_LIMITS = { queueMaxLength: 16_384, maxHeld: 12_288, maxHeldPerFlow: 256, maxHeldPerUid: 8192 } as const;
+/**
+ * Limits of what other processes can make the queue hold. Bytes: about 1.5 kB a packet in the kernel, 200 here. A flow may
+ * hold more than the largest send buffer that a program can have without privilege (about 512 small datagrams): a burst then
+ * waits in its program until the decision comes, and loses nothing.
+ */
+const QUEUE_LIMITS = { queueMaxLength: 16_384, maxHeld: 12_288, maxHeldPerFlow: 1024, maxHeldPerUid: 8192 } as const;
 
 /** This bundle's folder, and beside it the addon, the contract and the vendor's rules, as in /usr/lib/bastion. */
 const here = dirname(fileURLToPath(import.meta.url));
 const product = dirname(here);
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** The store, and what it loaded last. */
 class RememberingStore implements RuleStore {
@@ -71,11 +80,11 @@ class RememberingStore implements RuleStore {
 
 /** An engine whose mode change also turns a firewall that is off back on. */
 class HelperEngine extends Engine {
-  turnOn: () => Promise<void> = () => Promise.resolve();
+  onModeSet: (confirmMs?: number) => Promise<void> = () => Promise.resolve();
 
   override async setMode(mode: Mode, confirmMs?: number): Promise<void> {
     await super.setMode(mode, confirmMs);
-    await this.turnOn();
+    await this.onModeSet(confirmMs);
   }
 }
 
@@ -107,8 +116,9 @@ class Helper {
   #guard: Guard | null = null;
   #engine: HelperEngine | null = null;
   #stopWatching: () => void = () => undefined;
-  #off = false;
+  #off: OffSwitch | null = null;
   #stopping = false;
+  #fileLogLevel: LogLevel | null = null;
 
   constructor(options: HelperOptions, logger: Logger) {
     this.#options = options;
@@ -146,13 +156,18 @@ class Helper {
     this.#engine = engine;
     await engine.restore();
     await engine.reload();
+    this.#applyLogLevel();
     const guard = this.#makeGuard(engine);
     this.#guard = guard;
-    await this.#align();
-    engine.turnOn = async () => {
-      this.#off = false;
-      await this.#align();
-    };
+    const off = new OffSwitch({
+      runDir: options.runDir,
+      attach: () => this.#align(),
+      detach: () => guard.detach(),
+      onError: (error) => { logger.log('error', 'the firewall could not be turned off again', { why: messageOf(error) }); },
+    });
+    this.#off = off;
+    await (off.isOff ? guard.detach() : this.#align());
+    engine.onModeSet = (confirmMs) => off.turnOn(confirmMs);
     engine.onEvents({ statusChanged: () => void this.#align() });
     this.#stopWatching = this.#store.watch(() => void this.#reload());
     this.#service = await startService({
@@ -165,7 +180,10 @@ class Helper {
       trustedAgents: [process.execPath, join(product, 'desktop', 'main.cjs')],
       control: {
         version: VERSION,
-        off: () => this.#turnOff(),
+        off: async () => {
+          await off.turnOff();
+          logger.log('warning', 'the firewall was turned off; a mode change turns it on again');
+        },
         reload: () => this.#reload(),
         selfTest: () => guard.selfTest(),
         setLogLevel: (level) => { this.#setLogLevel(level); },
@@ -187,6 +205,7 @@ class Helper {
     this.#stopping = true;
     this.#native.notify('STOPPING=1');
     this.#stopWatching();
+    this.#off?.close();
     this.#service?.close();
     await this.#engine?.stop();
     await this.#guard?.leave();
@@ -238,7 +257,7 @@ class Helper {
   /** Brings the kernel to what settings and mode say now. */
   async #align(): Promise<void> {
     const settings = this.#settings();
-    if (this.#off || this.#stopping || settings === null || this.#engine === null) return;
+    if (this.#off?.isOff === true || this.#stopping || settings === null || this.#engine === null) return;
     await this.#guard?.align(settings, this.#engine.status().mode);
   }
 
@@ -253,18 +272,20 @@ class Helper {
   async #reload(): Promise<readonly LoadError[]> {
     try {
       const errors = await this.#engine?.reload() ?? [];
+      this.#applyLogLevel();
       this.#service?.statusChanged();
       return errors;
     } catch (error: unknown) {
-      this.#logger.log('error', 'settings and rules could not be read again', { why: error instanceof Error ? error.message : String(error) });
+      this.#logger.log('error', 'settings and rules could not be read again', { why: messageOf(error) });
       throw error;
     }
   }
 
-  async #turnOff(): Promise<void> {
-    this.#off = true;
-    await this.#guard?.detach();
-    this.#logger.log('warning', 'the firewall was turned off; a mode change turns it on again');
+  /** What the file says, when it says something new: a level that was set meanwhile over D-Bus stays through other reloads. */
+  #applyLogLevel(): void {
+    const level = this.#settings()?.logLevel ?? null;
+    if (level !== null && level !== this.#fileLogLevel) this.#logger.setLevel(level);
+    this.#fileLogLevel = level;
   }
 
   #setLogLevel(level: string): void {
@@ -298,7 +319,7 @@ try {
   await main();
 } catch (error: unknown) {
   const usage = error instanceof UsageError;
-  process.stderr.write(`bastion-helper: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bastion-helper: ${messageOf(error)}\n`);
   if (usage) process.stderr.write('Try: bastion-helper --help\n');
   process.exit(usage ? EXIT.usage : EXIT.refused);
 }

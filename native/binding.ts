@@ -211,7 +211,70 @@ export interface NativeBinding {
   networkNamespaceCookie(): bigint;
 }
 
+/** An ask's parts, in the order in which the addon gives them. */
+type AskParts = readonly [
+  id: number, family: 4 | 6, protocol: number, sourceAddress: string, sourcePort: number, destinationAddress: string,
+  destinationPort: number, evidence: NativeAsk['evidence'], path: string | null, interfaceIndex: number,
+  interfaceName: string, length: number, payload: Uint8Array | null, heldAtNs: bigint, owned: boolean, cookie: bigint,
+  pid: number, startNs: bigint, uid: number, gid: number, mountNamespace: number, networkNamespace: bigint, cgroup: bigint,
+  command: string, device: number, inode: bigint, generation: number, ctimeSec: number,
+];
+
+type RememberedParts = readonly [
+  device: number, inode: bigint, generation: number, ctimeSec: number, uid: number, networkNamespace: bigint, family: 4 | 6,
+  protocol: number, destinationAddress: string, destinationPort: number, verdict: NativeVerdict, untilNs: bigint,
+];
+
+interface RawDataPath extends Omit<NativeDataPath, 'remember'> {
+  remember(...parts: RememberedParts): void;
+}
+
+/**
+ * What the addon exports: single parts where every undecided flow passes, because these cost much less to hand over than
+ * objects, which native code makes and reads property by property.
+ */
+interface RawBinding extends Omit<NativeBinding, 'open'> {
+  open(
+    options: NativeOptions, onEvents: (events: NativeEvents) => void, makeAsk: (...parts: AskParts) => NativeAsk,
+  ): RawDataPath;
+}
+
+function makeAsk(
+  ...[
+    id, family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort, evidence, path, interfaceIndex,
+    interfaceName, length, payload, heldAtNs, owned, cookie, pid, startNs, uid, gid, mountNamespace, networkNamespace, cgroup,
+    command, device, inode, generation, ctimeSec,
+  ]: AskParts
+): NativeAsk {
+  return {
+    id,
+    tuple: { family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort },
+    owner: !owned ? null : {
+      cookie, pid, startNs, uid, gid, executable: { device, inode, generation, ctimeSec }, mountNamespace, networkNamespace,
+      cgroup, command,
+    },
+    evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs,
+  };
+}
+
+function rememberAll(path: RawDataPath, entries: readonly NativeRemembered[]): void {
+  for (const entry of entries) {
+    const { device, inode, generation, ctimeSec } = entry.executable;
+    path.remember(
+      device, inode, generation, ctimeSec, entry.uid, entry.networkNamespace, entry.family, entry.protocol,
+      entry.destinationAddress, entry.destinationPort, entry.verdict, entry.untilNs,
+    );
+  }
+}
+
 /** Loads build/native/bastion.node, or the file named by BASTION_NATIVE (tests run a sanitized build that way). */
 export function loadBinding(path: string): NativeBinding {
-  return createRequire(import.meta.url)(path) as NativeBinding;
+  const raw = createRequire(import.meta.url)(path) as RawBinding;
+  return {
+    ...raw,
+    open: (options, onEvents) => {
+      const opened = raw.open(options, onEvents, makeAsk);
+      return { ...opened, remember: (entries) => { rememberAll(opened, entries); } };
+    },
+  };
 }

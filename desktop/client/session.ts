@@ -5,15 +5,16 @@
 import type { HelperClient, HelperStatus } from '../../helper/contract/client.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { Answer, AnswerResult, PromptEnd, PromptInfo, RuleInfo } from '../../helper/contract/types.ts';
-import { _ } from '../i18n.ts';
 import { errorText, isNotAuthorized } from '../model/error-text.ts';
 import { PromptQueue } from '../model/prompt-queue.ts';
-import type { Knowledge } from '../model/status-text.ts';
+import type { AgentProblem, Knowledge } from '../model/status-text.ts';
 import { Emitter } from './emitter.ts';
 
 /** More rules than a person reads; the rest is counted, and reached with bastionctl. */
 export const RULES_LIMIT = 20_000;
 const PAGE_ROWS = 500;
+/** Below the limit on registrations that the helper sets each user. */
+const REGISTER_AGAIN_MS = 15_000;
 
 export type RulesState =
   | { readonly kind: 'loading' }
@@ -46,11 +47,12 @@ export class HelperSession {
   #connected = false;
   #sinceMs: number;
   #status: HelperStatus | null = null;
-  #agentProblem = '';
+  #agentProblem: AgentProblem | null = null;
   #agent: 'none' | 'asked' | 'registered' = 'none';
   #listener: PromptListener | null = null;
-  /** Raised with every reading of the rules, so that an older answer never replaces a newer one. */
-  #rulesReading = 0;
+  /** A change that came while the rules were read asks for one more reading, however many changes it were. */
+  #rulesReading: 'no' | 'yes' | 'again' = 'no';
+  #retry: NodeJS.Timeout | null = null;
 
   constructor(client: HelperClient, clocks: Clocks) {
     this.client = client;
@@ -97,14 +99,22 @@ export class HelperSession {
 
   /** Reads every page of the rules; the result is in `rules`. */
   loadRules(): void {
-    this.#rulesReading += 1;
-    const reading = this.#rulesReading;
+    if (this.rules.kind !== 'ready') {
+      this.rules = { kind: 'loading' };
+      this.rulesChanged.emit();
+    }
+    if (this.#rulesReading !== 'no') {
+      this.#rulesReading = 'again';
+      return;
+    }
+    this.#rulesReading = 'yes';
     const finish = (state: RulesState): void => {
-      if (reading !== this.#rulesReading) return;
+      const again = this.#rulesReading === 'again';
+      this.#rulesReading = 'no';
       this.rules = state;
       this.rulesChanged.emit();
+      if (again) this.loadRules();
     };
-    if (this.rules.kind !== 'ready') finish({ kind: 'loading' });
     this.#readRules().then(finish, (error: unknown) => {
       finish({ kind: isNotAuthorized(error) ? 'not-allowed' : 'failed', message: errorText(error) });
     });
@@ -146,17 +156,29 @@ export class HelperSession {
     this.client.registerAgent().then(
       ({ verified }) => {
         this.#agent = 'registered';
-        this.#agentProblem = verified
-          ? ''
-          : _('This program was not installed by the system, so its answers are limited to once and while the program runs.');
+        this.#agentProblem = verified ? null : 'unverified';
         this.changed.emit();
+        // What was held before may be answered here now.
+        this.#readPrompts();
       },
       (error: unknown) => {
         this.#agent = 'none';
-        if (error instanceof BastionError) this.#agentProblem = errorText(error);
+        if (error instanceof BastionError) {
+          this.#agentProblem = refusalOf(error);
+          if (this.#agentProblem !== 'refused') this.#registerLater();
+        }
         this.changed.emit();
       },
     );
+  }
+
+  /** The other agent may leave, and no signal tells. Not after a refusal: asking again would ask for a password again. */
+  #registerLater(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      if (this.#connected) this.#register();
+    }, REGISTER_AGAIN_MS);
   }
 
   #readStatus(): void {
@@ -195,4 +217,9 @@ export class HelperSession {
     this.queue.remove(nonce);
     this.changed.emit();
   }
+}
+
+function refusalOf(error: BastionError): AgentProblem {
+  if (error.code === 'AgentExists') return 'elsewhere';
+  return error.code === 'NotAuthorized' ? 'refused' : 'failed';
 }

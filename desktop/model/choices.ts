@@ -26,7 +26,7 @@ function lifetimeLabel(lifetime: PromptLifetime): string {
   const labels: Record<PromptLifetime, string> = {
     once: _('once'),
     process: _('while it runs'),
-    until: _('for 1 hour'),
+    until: _('1 hour'),
     session: _('this session'),
     boot: _('until restart'),
     always: _('always'),

@@ -1,6 +1,9 @@
 /** The prompts that wait, in the order in which they came. Pure: `now` is an argument. */
 import type { PromptInfo } from '../../helper/contract/types.ts';
 
+/** What replaces `once` when its flow is gone. A program of one errand is another process at its next attempt. */
+const NEXT_ATTEMPT = ['until', 'session', 'boot', 'always', 'process'] as const;
+
 /** The helper's own limits are lower; what comes beyond is counted and left to its list. */
 export const QUEUE_LIMIT = 256;
 
@@ -30,7 +33,7 @@ export class PromptQueue {
   /** Marks a prompt whose flow has been refused. */
   expire(nonce: string): void {
     const prompt = this.#waiting.get(nonce);
-    if (prompt !== undefined) this.#waiting.set(nonce, { ...prompt, expired: true });
+    if (prompt !== undefined) this.#waiting.set(nonce, { ...prompt, info: forNextAttempt(prompt.info), expired: true });
   }
 
   remove(nonce: string): void {
@@ -54,6 +57,14 @@ export class PromptQueue {
   programs(): number {
     return new Set(this.pending().map((prompt) => `${prompt.info.path}\0${String(prompt.info.uid)}`)).size;
   }
+}
+
+/** What the helper still takes for a prompt whose flow has been refused: `once` meant that flow. */
+function forNextAttempt(info: PromptInfo): PromptInfo {
+  const lifetimes = info.lifetimes.filter((lifetime) => lifetime !== 'once');
+  const kept = lifetimes.find((lifetime) => lifetime === info.default_lifetime);
+  const chosen = kept ?? NEXT_ATTEMPT.find((lifetime) => lifetimes.includes(lifetime));
+  return { ...info, status: 'expired', lifetimes, default_lifetime: chosen ?? info.default_lifetime };
 }
 
 /** The part of the time that is left, 0 to 1. */

@@ -152,6 +152,17 @@ export function severalTitle(programs: number): string {
   return fill(ngettext('{number} program is waiting', '{number} programs are waiting', programs), { number: String(programs) });
 }
 
+const NAMED_PROGRAMS = 3;
+
+/** The body of that notification: `Firefox, git, ssh and 4 more`. */
+export function severalBody(prompts: readonly PromptInfo[], find: FindProgram): string {
+  const names = [...new Set(prompts.map((prompt) => programName(prompt.path, find)))];
+  const shown = names.slice(0, NAMED_PROGRAMS).join(', ');
+  const more = names.length - NAMED_PROGRAMS;
+  if (more <= 0) return shown;
+  return fill(ngettext('{names} and {number} more', '{names} and {number} more', more), { names: shown, number: String(more) });
+}
+
 /** Said after an answer that came too late for the flow itself. */
 export function lateAnswerText(action: 'allow' | 'deny', prompt: PromptInfo, find: FindProgram): string {
   const program = programName(prompt.path, find);

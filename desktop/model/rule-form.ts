@@ -146,9 +146,9 @@ export function restoreOf(rule: RuleInfo): RuleEdit {
   return { ...edit, id: rule.id, name: rule.name, enabled: rule.enabled };
 }
 
-/** Which field the helper's message speaks of: its messages begin with the key (`port: ...`, `rule.port: ...`). */
+/** Which field the helper's message speaks of: its messages begin with the key (`port: ...`, `"schedule": ...`). */
 export function fieldOfMessage(message: string): { readonly field: FormField; readonly text: string } {
-  const found = /^(?:\w+\.)?(name|path|address|port|protocol|user|schedule|priority|group)\b\s*:?\s*/.exec(message);
+  const found = /^"?(?:\w+\.)?(name|path|address|port|protocol|user|schedule|priority|group)\b"?\s*:?\s*/.exec(message);
   const field = found?.[1];
   switch (field) {
     case 'name': case 'path': case 'address': case 'port': case 'protocol': case 'user': case 'schedule': case 'priority':

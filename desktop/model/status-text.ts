@@ -21,9 +21,12 @@ export interface Knowledge {
   readonly status: HelperStatus | null;
   /** Programs whose prompts wait. */
   readonly waiting: number;
-  /** Why this session's prompts come to nobody or to somebody else; '' while they come here. */
-  readonly agentProblem: string;
+  /** Why this session's prompts do not all come here; null while they do. */
+  readonly agentProblem: AgentProblem | null;
 }
+
+/** `elsewhere`: another agent of this session answers. `unverified`: answers are limited. `refused`: it may not ask. `failed`: it could not register. */
+export type AgentProblem = 'elsewhere' | 'unverified' | 'refused' | 'failed';
 
 export interface StateWords {
   readonly shield: Shield;
@@ -97,6 +100,34 @@ function degradedText(status: HelperStatus): string {
   return more === 0 ? text : `${text} ${fill(ngettext('{number} more reason.', '{number} more reasons.', more), { number: String(more) })}`;
 }
 
+/** Who is asked instead, or with which limits, and what to do about it. */
+export function agentWords(problem: AgentProblem): { readonly title: string; readonly text: string } {
+  switch (problem) {
+    case 'elsewhere':
+      return {
+        title: _('Another program answers for this session'),
+        text: _('Questions appear there, for example in a terminal that runs “bastionctl agent”. End it, and they come here.'),
+      };
+    case 'unverified':
+      return {
+        title: _('Answers are limited'),
+        text: _('This program was not installed by the system: its answers hold once or while the program runs. Install the package to make lasting rules.'),
+      };
+    case 'refused':
+      return {
+        title: _('Questions do not come here'),
+        text: _('Only the active session at this computer is asked. Elsewhere “bastionctl agent” asks after you give a password.'),
+      };
+    case 'failed':
+      return {
+        title: _('Questions do not come here'),
+        text: _('The firewall service could not take this program as the one that asks. It is tried again every few seconds.'),
+      };
+    default:
+      return assertNever(problem);
+  }
+}
+
 /** What the tray's shield shows: waiting prompts go before the state. */
 export function trayShield(known: Knowledge, nowMs: number): Shield {
   const { shield } = stateWords(known, nowMs);
@@ -109,7 +140,10 @@ export function trayTooltip(known: Knowledge, nowMs: number): string {
   const waiting = waitingLine(known.waiting);
   const left = known.connected && known.status?.state === 'paused' ? known.status.pausedUntilMs - nowMs : 0;
   const head = left > 0 ? fill(_('{state}, {time} left'), { state: words.title, time: shortDuration(left) }) : words.title;
-  return waiting === '' ? head : `${head}  ·  ${waiting}`;
+  const elsewhere = known.connected && known.agentProblem !== null && known.agentProblem !== 'unverified'
+    ? agentWords(known.agentProblem).title
+    : '';
+  return [head, waiting, elsewhere].filter((part) => part !== '').join('  ·  ');
 }
 
 /** `2 prompts waiting`, '' for none. */

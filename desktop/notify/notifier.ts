@@ -30,11 +30,11 @@ export class Notifier {
     return this.#notify !== null && this.#capabilities().actions;
   }
 
-  /** Replaces what is shown. `body` is plain text. False when the server did not take it. */
+  /** Replaces what is shown, in its place. `body` is plain text. False when the server did not take it. */
   ask(summary: string, body: string, buttons: readonly NotificationButton[]): boolean {
     if (this.#notify === null || !this.canAsk) return false;
-    this.close();
-    const notification = this.#make(this.#notify, summary, body);
+    const notification = this.#renewed(summary, body) ?? this.#make(this.#notify, summary, body);
+    this.#shown = null;
     notification.setUrgency(this.#notify.Urgency.CRITICAL);
     notification.setTimeout(this.#notify.EXPIRES_NEVER);
     for (const button of buttons) {
@@ -48,12 +48,12 @@ export class Notifier {
     return true;
   }
 
-  /** Says something that needs no answer; silent without a server. */
-  tell(summary: string, body: string): void {
-    if (this.#notify === null) return;
+  /** Says something that needs no answer. False when nobody can have seen it. */
+  tell(summary: string, body: string): boolean {
+    if (this.#notify === null || !this.#capabilities().there) return false;
     const notification = this.#make(this.#notify, summary, body);
     notification.setUrgency(this.#notify.Urgency.NORMAL);
-    show(notification);
+    return show(notification);
   }
 
   close(): void {
@@ -67,9 +67,21 @@ export class Notifier {
     }
   }
 
+  /** The one that is shown, with new text and without buttons; null when there is none. */
+  #renewed(summary: string, body: string): Notification | null {
+    const shown = this.#shown;
+    if (shown === null) return null;
+    shown.update(summary, this.#text(body), ICON);
+    shown.clearActions();
+    return shown;
+  }
+
+  #text(body: string): string {
+    return this.#capabilities().markup ? escapeMarkup(body) : body;
+  }
+
   #make(notify: NotifyNamespace, summary: string, body: string): Notification {
-    const text = this.#capabilities().markup ? escapeMarkup(body) : body;
-    const notification = notify.Notification.new(summary, text, ICON);
+    const notification = notify.Notification.new(summary, this.#text(body), ICON);
     notification.setCategory('network');
     return notification;
   }

@@ -129,6 +129,7 @@ export class MainWindow {
 
   #onFolded(): void {
     const folded = this.#leaflet.getFolded();
+    this.#status.setNarrow(folded);
     this.#ui.get('back', Gtk.Button).setVisible(folded);
     this.#ui.get('sidebar_header', Adw.HeaderBar).setShowEndTitleButtons(folded);
     this.#ui.get('content_header', Adw.HeaderBar).setShowStartTitleButtons(folded);

@@ -3,9 +3,9 @@ import type { Answer, PromptEnd, PromptInfo } from '../../helper/contract/types.
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { HelperSession, PromptListener } from '../client/session.ts';
 import { _ } from '../i18n.ts';
-import { errorText } from '../model/error-text.ts';
+import { errorText, isNotAuthorized } from '../model/error-text.ts';
 import type { WaitingPrompt } from '../model/prompt-queue.ts';
-import { lateAnswerText, promptBody, promptTitle, severalTitle } from '../model/prompt-text.ts';
+import { lateAnswerText, promptBody, promptTitle, severalBody, severalTitle } from '../model/prompt-text.ts';
 import type { FindProgram } from '../model/prompt-text.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import { PromptWindow } from './prompt-window.ts';
@@ -49,7 +49,10 @@ export class PromptPresenter implements PromptListener {
   ended(nonce: string, why: PromptEnd): void {
     this.#putOff.delete(nonce);
     const shown = this.#window.nonce === nonce;
-    if (why === 'expired' && shown && this.#window.active && this.#asking().length === 0) {
+    // An answer is on its way: what the helper replies says what becomes of the window.
+    if (shown && this.#window.busy) return;
+    const answerable = (this.#session.queue.get(nonce)?.info.lifetimes.length ?? 0) > 0;
+    if (why === 'expired' && shown && answerable && this.#window.active && this.#asking().length === 0) {
       // Somebody is deciding at this moment: the answer counts for the next attempt.
       this.#showWindow(nonce);
       return;
@@ -90,15 +93,17 @@ export class PromptPresenter implements PromptListener {
   #notifyOf(first: WaitingPrompt, others: readonly WaitingPrompt[]): boolean {
     const key = [first, ...others].map((prompt) => prompt.info.nonce).join(' ');
     if (key === this.#notified) return true;
-    const details = { id: 'details', label: others.length === 0 ? _('Details') : _('Show'), run: () => { this.open(); } };
+    const open = (id: string) => ({ id, label: others.length === 0 ? _('Details') : _('Show'), run: () => { this.open(); } });
+    // Servers run `default` for a click on the text and show no button for it.
+    const details = [open('details'), open('default')];
     const button = (action: 'allow' | 'deny', label: string) => (
       { id: action, label, run: () => { this.#answerOnce(first.info.nonce, action); } }
     );
     const shown = others.length === 0
       ? this.#notifier.ask(promptTitle(first.info, this.#find), promptBody(first.info), [
-          button('deny', _('Deny')), button('allow', _('Allow')), details,
+          button('deny', _('Deny')), button('allow', _('Allow')), ...details,
         ])
-      : this.#notifier.ask(severalTitle(this.#session.queue.programs()), promptBody(first.info), [details]);
+      : this.#notifier.ask(severalTitle(this.#session.queue.programs()), severalBody([first, ...others].map((one) => one.info), this.#find), details);
     this.#notified = shown ? key : '';
     return shown;
   }
@@ -115,7 +120,11 @@ export class PromptPresenter implements PromptListener {
       return;
     }
     this.#closeNotification();
-    this.#window.show(prompt, this.#session.queue.pending().filter((other) => other.info.nonce !== nonce));
+    this.#window.show(prompt, this.#others(nonce));
+  }
+
+  #others(nonce: string): readonly WaitingPrompt[] {
+    return this.#session.queue.pending().filter((other) => other.info.nonce !== nonce);
   }
 
   /** After `nonce`: the next one in the window, or the window closes. */
@@ -130,7 +139,7 @@ export class PromptPresenter implements PromptListener {
     const shown = this.#window.nonce;
     if (shown !== null && shown !== nonce) this.#showWindow(shown);
     else if (this.#notified.split(' ').includes(nonce)) {
-      this.#closeNotification();
+      this.#notified = '';
       this.#announce();
     }
   }
@@ -150,24 +159,35 @@ export class PromptPresenter implements PromptListener {
   #answer(nonce: string, answer: Answer): void {
     const prompt = this.#session.queue.get(nonce);
     this.#session.answer(nonce, answer).then(
-      () => { this.#onAnswered(nonce, answer, prompt); },
+      (result) => { this.#onAnswered(nonce, answer, prompt, result.flows); },
       (error: unknown) => { this.#onFailed(nonce, error); },
     );
   }
 
-  #onAnswered(nonce: string, answer: Answer, prompt: WaitingPrompt | null): void {
-    if (prompt?.expired === true && answer.action !== 'drop') {
-      this.#notifier.tell(lateAnswerText(answer.action, prompt.info, this.#find), '');
-    }
-    if (this.#window.nonce === nonce) this.#next(nonce);
-    else this.#refresh(nonce);
+  /** `flows`: how many the answer reached; none when the time ran out meanwhile, perhaps over a question for the password. */
+  #onAnswered(nonce: string, answer: Answer, prompt: WaitingPrompt | null, flows: number): void {
+    const late = prompt !== null && answer.action !== 'drop' && (prompt.expired || flows === 0)
+      ? lateAnswerText(answer.action, prompt.info, this.#find)
+      : '';
+    const told = late === '' || this.#notifier.tell(late, '');
+    if (this.#window.nonce !== nonce) this.#refresh(nonce);
+    else if (told || this.#asking().some((other) => other.info.nonce !== nonce)) this.#next(nonce);
+    else this.#window.tell(late);
   }
 
   #onFailed(nonce: string, error: unknown): void {
     const gone = error instanceof BastionError && error.code === 'PromptGone';
     if (this.#window.nonce === nonce) {
-      if (gone) this.#next(nonce);
-      else this.#window.fail(errorText(error));
+      // Its time may have run out while the answer was on its way.
+      const now = this.#session.queue.get(nonce);
+      if (gone || now === null || now.info.lifetimes.length === 0) {
+        this.#session.forget(nonce);
+        if (!gone) this.#notifier.tell(_('The answer was not taken'), errorText(error));
+        this.#next(nonce);
+        return;
+      }
+      this.#window.show(now, this.#others(nonce));
+      this.#window.fail(isNotAuthorized(error) ? _('This answer needs an administrator’s password.') : errorText(error));
     } else {
       this.#refresh(nonce);
       this.#notifier.tell(_('The answer was not taken'), errorText(error));

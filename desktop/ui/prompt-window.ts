@@ -45,6 +45,7 @@ export class PromptWindow {
   readonly #lifetime = this.#ui.get('lifetime', Adw.ComboRow);
   readonly #countdown = this.#ui.get('countdown', Gtk.ProgressBar);
   readonly #detailRows = this.#ui.get('detail_rows', Gtk.Box);
+  readonly #popover = this.#ui.get('waiting_popover', Gtk.Popover);
   readonly #waitingList = this.#ui.get('waiting_list', Gtk.ListBox);
   #prompt: WaitingPrompt | null = null;
   #others: readonly WaitingPrompt[] = [];
@@ -72,13 +73,22 @@ export class PromptWindow {
     return this.#prompt !== null && this.#window.isActive();
   }
 
+  /** Is an answer on its way? */
+  get busy(): boolean {
+    return this.#prompt !== null && this.#busy;
+  }
+
   /** Shows `prompt`, with `others` behind it. The same prompt again keeps the choices and the focus. */
   show(prompt: WaitingPrompt, others: readonly WaitingPrompt[]): void {
     const same = this.nonce === prompt.info.nonce;
+    const expiredNow = same && prompt.expired && this.#prompt?.expired === false;
     this.#prompt = prompt;
     this.#others = others;
-    this.#fillWaiting();
+    this.#ui.get('waiting', Gtk.MenuButton).setVisible(others.length > 0);
+    this.#ui.get('waiting', Gtk.MenuButton).setLabel(waitingText(others.length));
+    if (this.#popover.getVisible()) this.#fillWaiting();
     if (!same) this.#fillPrompt(prompt);
+    else if (expiredNow) this.#fillChoices(prompt);
     this.#onTick();
     this.#tick ??= setInterval(() => { this.#onTick(); }, TICK_MS);
     if (!this.#window.getVisible()) this.#window.present();
@@ -109,7 +119,27 @@ export class PromptWindow {
     const label = this.#ui.get('message', Gtk.Label);
     label.setLabel(message);
     label.setVisible(true);
+    this.#setRoom(this.#ui.get('details', Gtk.Expander).getExpanded());
     this.#sleep();
+  }
+
+  /** Says what became of the answer, where no notification can. */
+  tell(message: string): void {
+    this.#busy = false;
+    this.#stopTimers();
+    this.#setClosing(true);
+    this.#label('message', message);
+    this.#setRoom(false);
+    this.#ui.get('later', Gtk.Button).grabFocus();
+  }
+
+  /** Nothing is left to decide: only closing. */
+  #setClosing(closing: boolean): void {
+    for (const id of ['buttons', 'choices', 'countdown', 'countdown_text', 'sentence']) this.#ui.get(id, Gtk.Widget).setVisible(!closing);
+    this.#ui.get('later_label', Gtk.Label).setLabel(closing ? _('_Close') : _('Decide _later'));
+    const message = this.#ui.get('message', Gtk.Label);
+    if (closing) message.removeCssClass('error');
+    else message.addCssClass('error');
   }
 
   #connect(): void {
@@ -132,9 +162,11 @@ export class PromptWindow {
     this.#lifetime.on('notify::selected', () => { this.#choose(); });
     this.#waitingList.on('row-activated', (row) => {
       const other = this.#others[row.getIndex()];
-      this.#ui.get('waiting_popover', Gtk.Popover).popdown();
+      this.#popover.popdown();
       if (other !== undefined) this.#actions.pick(other.info.nonce);
     });
+    // Filled when it is looked at: hundreds may wait, and each that comes changes the list.
+    this.#popover.on('show', () => { this.#fillWaiting(); });
     const details = this.#ui.get('details', Gtk.Expander);
     details.on('notify::expanded', () => { this.#setRoom(details.getExpanded()); });
     this.#window.setDefaultWidget(this.#deny);
@@ -156,6 +188,7 @@ export class PromptWindow {
     const { info } = prompt;
     const host = showHost(info.destination);
     this.#busy = false;
+    this.#setClosing(false);
     this.#window.setTitle(promptTitle(info, this.#find));
     this.#label('title', promptTitle(info, this.#find));
     this.#label('path', visible(info.path));
@@ -218,9 +251,6 @@ export class PromptWindow {
   }
 
   #fillWaiting(): void {
-    const button = this.#ui.get('waiting', Gtk.MenuButton);
-    button.setVisible(this.#others.length > 0);
-    button.setLabel(waitingText(this.#others.length));
     for (let row = this.#waitingList.getRowAtIndex(0); row !== null; row = this.#waitingList.getRowAtIndex(0)) {
       this.#waitingList.remove(row);
     }

@@ -17,6 +17,10 @@ import { RuleRowView } from './rule-row.ts';
 
 /** A reading that is faster than this shows no spinner. */
 const SPINNER_AFTER_MS = 300;
+/** The list makes widgets for its first rows, which costs milliseconds each, and none for those far below. */
+const WIDGET_ROWS = 240;
+const FIRST_CHUNK_ROWS = 30;
+const LATER_CHUNK_ROWS = 500;
 
 export interface RulesPageActions {
   edit(rule: RuleInfo): void;
@@ -38,6 +42,8 @@ export class RulesPage {
   #byId = new Map<string, RuleRow>();
   #shownIds: readonly string[] = [];
   readonly #bound = new Set<RuleRowView>();
+  #connected = false;
+  #rest: NodeJS.Timeout | null = null;
   #spinnerTimer: NodeJS.Timeout | null = null;
 
   constructor(session: HelperSession, find: FindProgram, actions: RulesPageActions) {
@@ -48,7 +54,7 @@ export class RulesPage {
     this.#search.on('search-changed', () => { this.#filter(); });
     this.#ui.get('retry', Gtk.Button).on('clicked', () => { this.#session.loadRules(); });
     session.rulesChanged.on(() => { this.update(); });
-    session.changed.on(() => { this.update(); });
+    session.changed.on(() => { this.#onChanged(); });
     this.update();
   }
 
@@ -70,6 +76,14 @@ export class RulesPage {
 
   get searching(): boolean {
     return this.#ui.get('search_bar', Gtk.SearchBar).getSearchMode();
+  }
+
+  /** The counters change every second, and sorting thousands of sentences takes longer than a frame. */
+  #onChanged(): void {
+    const { connected } = this.#session.knowledge;
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    this.update();
   }
 
   update(): void {
@@ -149,8 +163,9 @@ export class RulesPage {
     const found = searchRows(this.#rows, this.#search.getText());
     const ids = found.map((row) => row.rule.id);
     if (ids.length !== this.#shownIds.length || ids.some((id, index) => id !== this.#shownIds[index])) {
-      this.#model.splice(0, this.#shownIds.length, ids);
       this.#shownIds = ids;
+      this.#model.splice(0, this.#model.getNItems(), ids.slice(0, FIRST_CHUNK_ROWS));
+      this.#appendRest();
     }
     for (const view of this.#bound) {
       const row = this.#byId.get(view.ruleId);
@@ -158,6 +173,19 @@ export class RulesPage {
     }
     const empty = this.#rows.length === 0 ? 'empty' : 'nothing-found';
     if (this.#session.rules.kind === 'ready') this.#stack.setVisibleChildName(ids.length === 0 ? empty : 'list');
+  }
+
+  /** What lies below the first screens comes in pieces, so that typing goes on meanwhile. */
+  #appendRest(): void {
+    if (this.#rest !== null) clearTimeout(this.#rest);
+    this.#rest = null;
+    const there = this.#model.getNItems();
+    if (there >= this.#shownIds.length) return;
+    this.#rest = setTimeout(() => {
+      const chunk = there < WIDGET_ROWS ? FIRST_CHUNK_ROWS : LATER_CHUNK_ROWS;
+      this.#model.splice(there, 0, this.#shownIds.slice(there, there + chunk));
+      this.#appendRest();
+    }, 0);
   }
 
   #problem(title: string, text: string, button: string): void {

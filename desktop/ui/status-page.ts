@@ -6,7 +6,7 @@ import type { ActionRow, PreferencesGroup, Widget } from '../gtk.ts';
 import { _, fill } from '../i18n.ts';
 import { errorText } from '../model/error-text.ts';
 import { visible } from '../model/plain-text.ts';
-import { figures, placeText, shieldIcon, stateWords } from '../model/status-text.ts';
+import { agentWords, figures, placeText, shieldIcon, stateWords } from '../model/status-text.ts';
 import type { Knowledge, Remedy } from '../model/status-text.ts';
 import { loadUi } from './load-ui.ts';
 
@@ -36,6 +36,7 @@ export class StatusPage {
   readonly #figures: TextRows;
   readonly #problems: TextRows;
   readonly #errors: TextRows;
+  readonly #agent: TextRows;
   #filling = false;
 
   constructor(session: HelperSession, actions: StatusPageActions) {
@@ -44,6 +45,7 @@ export class StatusPage {
     this.#figures = new TextRows(this.#ui.get('figures', Adw.PreferencesGroup));
     this.#problems = new TextRows(this.#ui.get('problems', Adw.PreferencesGroup));
     this.#errors = new TextRows(this.#ui.get('errors', Adw.PreferencesGroup));
+    this.#agent = new TextRows(this.#ui.get('agent', Adw.PreferencesGroup));
     this.#mode.setModel(Gtk.StringList.new([_('Enforcing'), _('Learning')]));
     this.#connect();
     session.changed.on(() => { this.update(); });
@@ -60,6 +62,11 @@ export class StatusPage {
     else if (remedy === 'enforce') this.#run(this.#session.client.setMode('enforcing'));
   }
 
+  /** Puts what stands side by side one below the other. */
+  setNarrow(narrow: boolean): void {
+    this.#ui.get('pause_box', Gtk.Box).setOrientation(narrow ? Gtk.Orientation.VERTICAL : Gtk.Orientation.HORIZONTAL);
+  }
+
   update(): void {
     const known = this.#session.knowledge;
     const words = stateWords(known, this.#session.clocks.wallMs());
@@ -68,7 +75,8 @@ export class StatusPage {
     for (const shield of SHIELDS) icon.removeCssClass(shield);
     icon.addCssClass(words.shield);
     this.#ui.get('title', Gtk.Label).setLabel(words.title);
-    this.#ui.get('text', Gtk.Label).setLabel(words.text);
+    // The reasons themselves stand below.
+    this.#ui.get('text', Gtk.Label).setLabel(words.shield === 'degraded' ? _('Some of the protection is missing.') : words.text);
     const remedy = this.#ui.get('remedy', Gtk.Button);
     remedy.setVisible(words.remedy !== 'none');
     remedy.setLabel(remedyLabel(words.remedy));
@@ -108,7 +116,7 @@ export class StatusPage {
     this.#filling = true;
     if (status !== null) this.#mode.setSelected(MODES.indexOf(status.mode));
     this.#mode.setSensitive(usable);
-    const pause = this.#ui.get('pause_row', Adw.ActionRow);
+    const pause = this.#ui.get('pause_row', Gtk.ListBoxRow);
     pause.setVisible(status?.state !== 'paused');
     pause.setSensitive(usable);
     this.#ui.get('window_switch', Gtk.Switch).setActive(this.#actions.asksInWindow());
@@ -121,8 +129,9 @@ export class StatusPage {
       title: visible(reason.text, 400), text: reason.remedy === '' ? '' : fill(_('To mend it: {remedy}'), { remedy: visible(reason.remedy, 400) }),
       value: '',
     }));
-    const agent = known.agentProblem === '' ? [] : [{ title: _('Questions'), text: known.agentProblem, value: '' }];
-    this.#problems.fill([...reasons, ...agent].slice(0, PROBLEM_ROWS));
+    this.#problems.fill(reasons.slice(0, PROBLEM_ROWS));
+    const agent = known.connected && known.agentProblem !== null ? [{ ...agentWords(known.agentProblem), value: '' }] : [];
+    this.#agent.fill(agent);
     this.#errors.fill((status?.loadErrors ?? []).slice(0, PROBLEM_ROWS).map((error) => ({
       title: placeText(error), text: visible(error.message, 400), value: '',
     })));

@@ -5,6 +5,7 @@ const REMEMBERED_NS = 1_000_000_000n;
 const REMEMBERED_LIMIT = 4096;
 
 interface Checked {
+  readonly executable: NativeExecutable;
   readonly matches: boolean;
   readonly atNs: bigint;
 }
@@ -18,7 +19,11 @@ export function sameFile(a: NativeExecutable, b: NativeExecutable): boolean {
     && (a.generation === b.generation || a.generation === 0 || b.generation === 0);
 }
 
-/** `matches` looks at the file system for every new pair of executable and path, and again after a second. */
+function identical(a: NativeExecutable, b: NativeExecutable): boolean {
+  return a.device === b.device && a.inode === b.inode && a.ctimeSec === b.ctimeSec && a.generation === b.generation;
+}
+
+/** `matches` looks at the file system for every path that is new or came with another executable, and again after a second. */
 export class FileCheck {
   readonly #native: Pick<NativeBinding, 'bootNs' | 'fileIdentity'>;
   readonly #checked = new Map<string, Checked>();
@@ -30,20 +35,19 @@ export class FileCheck {
   /** Is the regular file at `path`, in the helper's mount namespace, this very executable? */
   matches(executable: NativeExecutable, path: string): boolean {
     if (!path.startsWith('/') || path.includes('\0')) return false;
-    const key = [executable.device, executable.inode, executable.generation, executable.ctimeSec, path].map(String).join('\0');
     const nowNs = this.#native.bootNs();
-    const known = this.#checked.get(key);
-    if (known !== undefined && nowNs - known.atNs < REMEMBERED_NS) return known.matches;
+    const known = this.#checked.get(path);
+    if (known !== undefined && identical(known.executable, executable) && nowNs - known.atNs < REMEMBERED_NS) return known.matches;
     const there = this.#native.fileIdentity(path);
     const matches = there !== null && sameFile(there, executable);
-    this.#remember(key, { matches, atNs: nowNs });
+    this.#remember(path, { executable, matches, atNs: nowNs });
     return matches;
   }
 
-  #remember(key: string, checked: Checked): void {
-    this.#checked.delete(key);
+  #remember(path: string, checked: Checked): void {
+    this.#checked.delete(path);
     const oldest = this.#checked.keys().next();
     if (this.#checked.size >= REMEMBERED_LIMIT && oldest.done !== true) this.#checked.delete(oldest.value);
-    this.#checked.set(key, checked);
+    this.#checked.set(path, checked);
   }
 }

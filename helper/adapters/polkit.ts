@@ -21,7 +21,7 @@ function isYes(result: unknown): boolean {
  * Asks over `bus`, which should serve nothing else that waits: dbus-daemon lets a connection wait for 128 replies. The subject
  * is the connection, not the process, because a process number can be given to another one meanwhile.
  */
-export function polkitAuthority(bus: BusConnection, logger: Logger): Authority {
+export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs = DIALOG_TIMEOUT_MS } = {}): Authority {
   let counter = 0;
   async function cancel(cancellation: string): Promise<void> {
     await bus.call({ ...POLKIT, member: 'CancelCheckAuthorization', signature: 's', body: [cancellation] });
@@ -42,7 +42,7 @@ export function polkitAuthority(bus: BusConnection, logger: Logger): Authority {
             interactive ? ALLOW_USER_INTERACTION : 0,
             cancellation,
           ],
-          timeoutMs: interactive ? DIALOG_TIMEOUT_MS : CHECK_TIMEOUT_MS,
+          timeoutMs: interactive ? dialogMs : CHECK_TIMEOUT_MS,
         });
         return isYes(result);
       } catch (error: unknown) {

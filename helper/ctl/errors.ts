@@ -42,6 +42,9 @@ export interface FailedCommand {
   readonly elsewhere: boolean;
 }
 
+/** What can be done to every rule but the built-in ones. */
+const SWITCHES: ReadonlySet<string> = new Set(['bastionctl rules enable', 'bastionctl rules disable']);
+
 /** The one place where an error becomes a message and an exit code. Unknown errors are refusals, with their message. */
 export function describeFailure(error: unknown, command: FailedCommand): Failure {
   if (error instanceof UsageError) {
@@ -58,6 +61,9 @@ export function describeFailure(error: unknown, command: FailedCommand): Failure
     };
   }
   if (error instanceof BastionError) {
+    if (error.code === 'ReadOnly' && SWITCHES.has(command.path)) {
+      return { exitCode: EXIT.refused, message: 'This rule is built in and stays on: the network itself needs it.', next: 'bastionctl rules list' };
+    }
     return {
       exitCode: error.code === 'NotAuthorized' ? EXIT.notAuthorized : EXIT.refused,
       message: error.message,

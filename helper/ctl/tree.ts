@@ -84,13 +84,21 @@ export interface Found {
 function argument(spec: ArgumentSpec): Argument {
   const text = spec.variadic === true ? `${spec.name}...` : spec.name;
   const made = new Argument(spec.optional === true ? `[${text}]` : `<${text}>`, spec.about);
-  return spec.choices === undefined ? made : made.choices(spec.choices);
+  return spec.choices === undefined ? made : made.choices(spec.choices).argParser(choiceOf(spec.name, spec.choices));
+}
+
+/** Says what is wrong in our words; the library's name their parts as programmers do. */
+function choiceOf(name: string, choices: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (!choices.includes(text)) throw new UsageError(`${name}: '${text}' is not one of ${choices.join(', ')}`);
+    return text;
+  };
 }
 
 function option(spec: OptionSpec): Option {
   const flags = `${spec.short === undefined ? '' : `-${spec.short}, `}--${spec.name}${spec.value === undefined ? '' : ` <${spec.value}>`}`;
   const made = new Option(flags, spec.about);
-  return spec.choices === undefined ? made : made.choices(spec.choices);
+  return spec.choices === undefined ? made : made.choices(spec.choices).argParser(choiceOf(`--${spec.name}`, spec.choices));
 }
 
 /** Values as they were given, by the names of the declaration: commander's camel case and `no-` logic stay in here. */

@@ -78,11 +78,7 @@ export class Batch {
       this.flow(ask.id, decision, memory.lastsMs ?? FALLBACK_MS);
       return;
     }
-    const key = keyText(entry);
-    if (!this.#keys.has(key)) {
-      this.#keys.add(key);
-      this.#remembered.push(entry);
-    }
+    if (this.#isNew(entry)) this.#remembered.push(entry);
     this.verdict(ask.id, decision);
   }
 
@@ -90,6 +86,17 @@ export class Batch {
   send(dataPath: DataPath): void {
     if (this.#remembered.length > 0) dataPath.remember(this.#remembered);
     if (this.#answers.length > 0) dataPath.answer(this.#answers);
+  }
+
+  /** Most turns have one flow, and the key of what stands alone is never asked for. */
+  #isNew(entry: RememberedDecision): boolean {
+    const [first] = this.#remembered;
+    if (first === undefined) return true;
+    if (this.#keys.size === 0) this.#keys.add(keyText(first));
+    const key = keyText(entry);
+    if (this.#keys.has(key)) return false;
+    this.#keys.add(key);
+    return true;
   }
 
   #capped(lastsMs: number | null): bigint {

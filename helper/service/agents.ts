@@ -8,6 +8,9 @@ import { isTrusted } from './trust.ts';
 
 /** Sessions of one user that may have an agent, and agents in all. */
 export const AGENT_LIMITS = { perUid: 8, overall: 64 } as const;
+/** Every registration is logged and told to everybody who looks: one user does not fill the journal with them. */
+export const REGISTRATION_LIMITS = { perUid: 20, windowMs: 60_000 } as const;
+const NS_PER_MS = 1_000_000n;
 
 /** A registered agent. */
 export interface Agent {
@@ -37,6 +40,8 @@ export interface AgentDeps {
 export class Agents {
   readonly #deps: AgentDeps;
   readonly #agents = new Map<string, Agent>();
+  /** Registrations of each user since the beginning of its window. */
+  readonly #registrations = new Map<number, { readonly sinceNs: bigint; count: number }>();
 
   constructor(deps: AgentDeps) {
     this.#deps = deps;
@@ -58,6 +63,7 @@ export class Agents {
     // It may have left while the login manager was asked; an agent without a connection would never be removed.
     if (!this.#deps.isThere(caller.name)) throw new BastionError('NotAnAgent');
     this.#checkRoom(caller, session);
+    this.#checkRate(caller.uid);
     const verified = isTrusted(caller.pid, this.#deps.trustedAgents, this.#deps.processes);
     const agent: Agent = { caller, session, verified, name, sinceMs: this.#deps.clock.wallMs(), shown: new Set() };
     this.#agents.set(caller.name, agent);
@@ -107,6 +113,21 @@ export class Agents {
     if (agents.length >= AGENT_LIMITS.overall || ofUser >= AGENT_LIMITS.perUid) {
       throw new BastionError('LimitReached', 'There are too many agents.');
     }
+  }
+
+  /** Root could fill the journal without this. */
+  #checkRate(uid: number): void {
+    if (uid === 0) return;
+    const nowNs = this.#deps.clock.bootNs();
+    for (const [key, { sinceNs }] of this.#registrations) {
+      if (nowNs - sinceNs >= BigInt(REGISTRATION_LIMITS.windowMs) * NS_PER_MS) this.#registrations.delete(key);
+    }
+    const window = this.#registrations.get(uid) ?? { sinceNs: nowNs, count: 0 };
+    if (window.count >= REGISTRATION_LIMITS.perUid) {
+      throw new BastionError('LimitReached', 'Agents came and went too often; try again in a minute.');
+    }
+    window.count += 1;
+    this.#registrations.set(uid, window);
   }
 
   /** A process of another user inside a session (sudo) does not stand for that session. */

@@ -26,6 +26,8 @@ export interface DispatchDeps {
   readonly authority: Authority;
   readonly admission: Admission;
   readonly logger: Logger;
+  /** This connection was let see the state. */
+  onViewer(callerName: string): void;
   /** Interfaces of an object, null where there is no object. */
   interfacesAt(path: string): readonly ServedInterface[] | null;
 }
@@ -99,6 +101,7 @@ export class Dispatcher {
       this.#deps.logger.log('debug', 'a call was not authorized', { member: message.member, uid: caller.uid, action });
       throw new BastionError('NotAuthorized');
     }
+    if (action === ACTIONS.view) this.#deps.onViewer(caller.name);
     return action === ACTIONS.view || this.#deps.callers.isThere(caller.name);
   }
 

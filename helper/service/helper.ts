@@ -1,15 +1,20 @@
 /** org.bastionfirewall.Helper1: state, mode, pause and what keeps the helper itself. */
 import { array, string, u32, u64 } from '../contract/codec.ts';
-import { INTERFACES } from '../contract/names.ts';
+import { BastionError } from '../contract/errors.ts';
+import { ACTIONS, INTERFACES } from '../contract/names.ts';
 import { check, degradedReason, loadError, mode, modeOptions, state, statistics } from '../contract/types.ts';
 import type { Check, LoadError } from '../contract/types.ts';
 import type { EngineApi } from '../engine-api.ts';
+import type { Clock } from '../ports.ts';
 import { method, property } from './method.ts';
+import { ModeTrial } from './mode-trial.ts';
 import type { ServedInterface } from './method.ts';
 import { clipped, forDialog } from './text.ts';
 import { inRange } from './wire-types.ts';
 
 const DAY_S = 86_400;
+/** As long as the engine takes a trial. */
+const HOUR_S = 3600;
 /** A file or a check can have more to say than one message should hold. */
 const MOST_ROWS = 200;
 
@@ -33,13 +38,14 @@ export function loadErrorRows(errors: readonly LoadError[]): readonly LoadError[
 }
 
 /** The interface on `engine` and `control`. */
-export function helperInterface(engine: EngineApi, control: Control): ServedInterface {
+export function helperInterface(engine: EngineApi, control: Control, clock: Clock): ServedInterface {
+  const trial = new ModeTrial(clock);
   return {
     name: INTERFACES.helper,
     methods: {
       Ping: method({ input: [], names: [], output: [], run: () => [] }),
-      ...modeMethods(engine),
-      ...controlMethods(control),
+      ...modeMethods(engine, trial),
+      ...controlMethods(control, trial),
     },
     properties: {
       Version: property(string, () => control.version),
@@ -53,17 +59,31 @@ export function helperInterface(engine: EngineApi, control: Control): ServedInte
   };
 }
 
-function modeMethods(engine: EngineApi): ServedInterface['methods'] {
+function modeSubject(wanted: string, confirmSeconds: number | undefined): string {
+  return confirmSeconds === undefined ? `mode ${wanted}` : `mode ${wanted}, for ${String(confirmSeconds)} s unless it is confirmed`;
+}
+
+function modeMethods(engine: EngineApi, trial: ModeTrial): ServedInterface['methods'] {
   return {
     SetMode: method({
       input: [mode, modeOptions],
       names: ['mode', 'options'],
       output: [],
-      details: (_caller, wanted) => ({ subject: `mode ${wanted}` }),
-      async run(_call, wanted, options) {
+      cost: (caller, wanted, options) =>
+        (options.confirm_s === undefined && trial.covers(caller, wanted) ? ACTIONS.view : null),
+      details: (_caller, wanted, options) => ({ subject: modeSubject(wanted, options.confirm_s) }),
+      async run(call, wanted, options) {
         const seconds = options.confirm_s;
-        if (seconds === undefined) await engine.setMode(wanted);
-        else await engine.setMode(wanted, inRange(seconds, 1, DAY_S, 'options.confirm_s') * 1000);
+        if (seconds === undefined) {
+          // The time may have ended while polkit was asked, or somebody else decided: then the password is due after all.
+          if (call.action !== ACTIONS.setMode && !trial.covers(call.caller, wanted)) throw new BastionError('NotAuthorized');
+          trial.end();
+          await engine.setMode(wanted);
+          return [];
+        }
+        const before = engine.status().mode;
+        await engine.setMode(wanted, inRange(seconds, 1, HOUR_S, 'options.confirm_s') * 1000);
+        trial.start(call.caller, wanted, before, seconds);
         return [];
       },
     }),
@@ -90,7 +110,7 @@ function modeMethods(engine: EngineApi): ServedInterface['methods'] {
   };
 }
 
-function controlMethods(control: Control): ServedInterface['methods'] {
+function controlMethods(control: Control, trial: ModeTrial): ServedInterface['methods'] {
   return {
     Reload: method({
       input: [],
@@ -105,6 +125,7 @@ function controlMethods(control: Control): ServedInterface['methods'] {
       output: [],
       details: () => ({ subject: 'off' }),
       async run() {
+        trial.end();
         await control.off();
         return [];
       },

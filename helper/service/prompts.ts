@@ -4,16 +4,18 @@ import { BastionError } from '../contract/errors.ts';
 import { ACTIONS, INTERFACES } from '../contract/names.ts';
 import type { Action } from '../contract/names.ts';
 import { agentInfo, agentOptions, agentRegistration, answer, answerResult, promptInfo } from '../contract/types.ts';
-import type { Answer, PromptEnd, PromptInfo } from '../contract/types.ts';
+import type { Answer, PromptEnd, PromptInfo, RuleInfo } from '../contract/types.ts';
 import type { EngineApi, PromptView } from '../engine-api.ts';
 import type { Agent, Agents } from './agents.ts';
 import type { Caller } from './callers.ts';
+import { loosens } from './loosening.ts';
 import { method, property } from './method.ts';
 import type { Call, Details, ServedInterface } from './method.ts';
 import { pageOf } from './paging.ts';
 import { forDialog } from './text.ts';
 import { cursor, id, limit, rows } from './wire-types.ts';
 
+const LIFETIMES = ['once', 'process', 'session', 'boot', 'always', 'until'] as const;
 /** What anybody may answer for his own programs without being the package's agent. */
 const MODEST_LIFETIMES: ReadonlySet<string> = new Set(['once', 'process']);
 /** A prompt whose count grows is sent again at most this often. */
@@ -33,16 +35,21 @@ export function forReceiver(view: PromptView, verified: boolean): PromptInfo {
  * become another one between its authorization and its effect.
  */
 export function completed(view: PromptView, wanted: Answer): Answer {
-  const lifetime = wanted.lifetime ?? (wanted.until_ms === undefined ? view.info.default_lifetime : 'until');
-  return { ...wanted, lifetime: lifetime as Answer['lifetime'], scope: wanted.scope ?? (view.info.default_scope as Answer['scope']) };
+  const proposed = LIFETIMES.find((one) => one === view.info.default_lifetime);
+  const lifetime = wanted.lifetime ?? (wanted.until_ms === undefined ? proposed : 'until');
+  return { ...wanted, ...(lifetime === undefined ? {} : { lifetime }), scope: wanted.scope ?? view.info.default_scope };
 }
 
 /**
  * What an answer costs instead of `answer`: prompts of system users and of other users always edit-rules, and so does an
- * answer that outlives the process unless the package's own agent gives it.
+ * answer that outlives the process unless the package's own agent gives it, and one that undoes a rule that forbids, whoever
+ * gives it.
  */
-export function answerCost(view: PromptView, wanted: Answer, caller: Caller, verified: boolean): Action | null {
+export function answerCost(
+  view: PromptView, wanted: Answer, caller: Caller, verified: boolean, rules: readonly RuleInfo[] = [],
+): Action | null {
   if (view.target.system || view.target.uid !== caller.uid) return ACTIONS.editRules;
+  if (loosens(view.info, completed(view, wanted), rules)) return ACTIONS.editRules;
   return verified || MODEST_LIFETIMES.has(completed(view, wanted).lifetime ?? '') ? null : ACTIONS.editRules;
 }
 
@@ -159,7 +166,7 @@ export class Prompts {
         output: [answerResult],
         freeze: (nonce, wanted) => [nonce, completed(this.#engine.promptByNonce(nonce), wanted)],
         cost: (caller, nonce, wanted) =>
-          answerCost(this.#engine.promptByNonce(nonce), wanted, caller, this.#isVerified(caller)),
+          answerCost(this.#engine.promptByNonce(nonce), wanted, caller, this.#isVerified(caller), this.#engine.ruleInfos()),
         details: (_caller, nonce, wanted) => answerDetails(this.#engine.promptByNonce(nonce), wanted),
         run: async (_call, nonce, wanted) => {
           const done = await this.#engine.answer(nonce, wanted);

@@ -107,6 +107,8 @@ class RunningService implements Service {
   readonly #activity: Activity;
   readonly #status: StatusSignals;
   readonly #stops: (() => void)[] = [];
+  /** Connections that were let see the state: a signal to everybody would tell it to those who may not ask for it. */
+  readonly #viewers = new Set<string>();
   #rulesTimer: NodeJS.Timeout | null = null;
 
   constructor(options: ServiceOptions, bus: BusConnection, callers: Callers) {
@@ -128,13 +130,13 @@ class RunningService implements Service {
       send: (receiver, member, rows) => { this.#unicast(receiver, INTERFACES.activity, member, 'aa{sv}', [rows]); },
       setPacketTrace: (on) => { control.setPacketTrace(on); },
     });
-    const helper = helperInterface(engine, control);
+    const helper = helperInterface(engine, control, options.clock);
     const rules = rulesInterface(engine, control);
     this.#status = new StatusSignals({
       helper,
       rules,
       send: (name, changed, invalidated) => { this.#propertiesChanged(name, changed, invalidated); },
-      somebodyListens: () => callers.size > 0,
+      somebodyListens: () => this.#viewers.size > 0,
     });
     this.#listen([helper, rules, this.#prompts.served, this.#activity.served]);
   }
@@ -148,6 +150,7 @@ class RunningService implements Service {
     this.#callers.onGone((name) => {
       this.#agents.remove(name);
       this.#activity.remove(name);
+      this.#viewers.delete(name);
     });
     this.#stops.push(
       this.#options.engine.onEvents({
@@ -202,6 +205,10 @@ class RunningService implements Service {
       authority: this.#options.authority,
       admission: this.#admission,
       logger: this.#options.logger,
+      onViewer: (name) => {
+        // It may have left while polkit was asked, and its leaving is told once.
+        if (this.#callers.has(name)) this.#viewers.add(name);
+      },
       interfacesAt(path) {
         if (path === OBJECT_PATH) return object;
         const above = parentXml(path, OBJECT_PATH);
@@ -234,12 +241,9 @@ class RunningService implements Service {
   }
 
   #propertiesChanged(name: string, changed: Readonly<Record<string, unknown>>, invalidated: readonly string[]): void {
-    this.#signal({
-      interface: PROPERTIES_INTERFACE,
-      member: 'PropertiesChanged',
-      signature: 'sa{sv}as',
-      body: [name, changed, [...invalidated]],
-    });
+    for (const receiver of this.#viewers) {
+      this.#unicast(receiver, PROPERTIES_INTERFACE, 'PropertiesChanged', 'sa{sv}as', [name, changed, [...invalidated]]);
+    }
   }
 
   #onSignal(signal: IncomingMessage): void {

@@ -20,6 +20,9 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define HOOK_PASS 1
+/* Source: include/linux/net.h, enum sock_type: a number of the kernel's ABI. */
+#define SOCKET_DATAGRAM 2
+#define SOCKET_RAW 3
 #define LOOPBACK_INDEX 1
 
 /*
@@ -37,6 +40,7 @@ int on_sock_create(struct bpf_sock *context)
 
 	owner.cookie = cookie;
 	owner.network_namespace = bpf_get_netns_cookie(context);
+	owner.socket_type = context->type;
 	read_caller(&owner);
 	bpf_map_update_elem(&owners, &cookie, &owner, BPF_ANY);
 	return HOOK_PASS;
@@ -51,7 +55,11 @@ static __always_inline int on_address(struct bpf_sock_addr *context, __u32 set_f
 
 	owner.cookie = cookie;
 	owner.network_namespace = bpf_get_netns_cookie(context);
+	owner.socket_type = context->type;
 	read_caller(&owner);
+	/* A kernel's thread, which connects on somebody's behalf: of whom, the socket's maker may say. */
+	if (!owner.executable.inode)
+		return HOOK_PASS;
 	known = bpf_map_lookup_elem(&owners, &cookie);
 	if (known) {
 		owner.flags = known->flags | set_flags;
@@ -158,7 +166,7 @@ static __always_inline __u32 remembered(__u64 cookie, const struct bastion_owner
 	flow.destination = *destination;
 	if (owner) {
 		flow.start_ns = owner->start_ns;
-		flow.inode = owner->executable.inode;
+		flow.executable = owner->executable;
 		flow.pid = owner->pid;
 	}
 	verdict = live_verdict(bpf_map_lookup_elem(&flows, &flow), now);
@@ -190,6 +198,33 @@ static __always_inline int answers_peer(__u64 cookie, const struct bastion_owner
 	return 0;
 }
 
+/*
+ * Who sends this packet. A stream is its connector's, because its packets may leave from any task; a datagram is sent by the
+ * task that runs now (ip_local_out is called below sendmsg), whoever made or connected its socket: what was inherited over
+ * exec or passed on lends nobody its permission, and the loss of a record names nobody else. A kernel's thread has no file.
+ */
+static __always_inline const struct bastion_owner *sender_of(__u64 cookie, const struct bastion_tuple *tuple,
+							     struct bastion_owner *caller)
+{
+	const struct bastion_owner *owner = bpf_map_lookup_elem(&owners, &cookie);
+	__u8 protocol = tuple->destination.protocol;
+
+	if (owner) {
+		if (owner->socket_type != SOCKET_DATAGRAM && owner->socket_type != SOCKET_RAW)
+			return owner;
+		if (is_caller(owner))
+			return owner;
+		caller->network_namespace = owner->network_namespace;
+		caller->flags = owner->flags;
+		caller->socket_type = owner->socket_type;
+	} else if (!cookie || (protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)) {
+		return owner;
+	}
+	caller->cookie = cookie;
+	read_caller(caller);
+	return caller->executable.inode ? caller : owner;
+}
+
 static __always_inline int still_waits(const struct bastion_pending *known)
 {
 	struct bastion_settings *now = current_settings();
@@ -209,6 +244,12 @@ static __always_inline void record_pending(__u64 cookie, const struct bastion_ow
 	if (owner)
 		entry.owner = *owner;
 	entry.owner.cookie = cookie;
+	/*
+	 * The kernel's own answers, which have an exception, or a ping socket without a record: its holder in /proc is not
+	 * proof of who sends, because a descriptor can be held where /proc does not show it.
+	 */
+	if (!owner && (tuple->destination.protocol == IPPROTO_ICMP || tuple->destination.protocol == IPPROTO_ICMPV6))
+		entry.flags = BASTION_PENDING_AMBIGUOUS;
 	entry.recorded_ns = bpf_ktime_get_boot_ns();
 	count(BASTION_COUNT_UNDECIDED);
 	if (!bpf_map_update_elem(&pending, tuple, &entry, BPF_NOEXIST))
@@ -234,14 +275,15 @@ SEC("socket")
 int xt_refuse(struct __sk_buff *skb)
 {
 	struct bastion_tuple tuple = {};
-	struct bastion_owner *owner;
+	struct bastion_owner caller = {};
+	const struct bastion_owner *owner;
 	__u64 cookie;
 	__u32 verdict;
 
 	if (read_packet(skb, &tuple))
 		return 0;
 	cookie = bpf_get_socket_cookie(skb);
-	owner = bpf_map_lookup_elem(&owners, &cookie);
+	owner = sender_of(cookie, &tuple, &caller);
 	verdict = remembered(cookie, owner, &tuple.destination);
 	if (verdict != BASTION_REFUSE && verdict != BASTION_DROP)
 		return 0;
@@ -255,7 +297,8 @@ SEC("socket")
 int xt_allow(struct __sk_buff *skb)
 {
 	struct bastion_tuple tuple = {};
-	struct bastion_owner *owner;
+	struct bastion_owner caller = {};
+	const struct bastion_owner *owner;
 	__u64 cookie;
 	__u32 verdict;
 	int reply;
@@ -265,7 +308,7 @@ int xt_allow(struct __sk_buff *skb)
 		return 0;
 	}
 	cookie = bpf_get_socket_cookie(skb);
-	owner = bpf_map_lookup_elem(&owners, &cookie);
+	owner = sender_of(cookie, &tuple, &caller);
 	verdict = remembered(cookie, owner, &tuple.destination);
 	reply = answers_peer(cookie, owner, &tuple.destination);
 	if (verdict == BASTION_ACCEPT || (!verdict && reply)) {

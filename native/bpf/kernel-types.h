@@ -92,8 +92,23 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 } RELOCATED;
 
+typedef struct {
+	__u32 val;
+} RELOCATED kuid_t;
+
+typedef struct {
+	__u32 val;
+} RELOCATED kgid_t;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+} RELOCATED;
+
 struct task_struct {
 	struct task_struct *group_leader;
+	const struct cred *cred;
+	int tgid;
 	struct mm_struct *mm;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;

@@ -42,7 +42,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BASTION_MAX_SEEN);
-	__type(key, struct bastion_executable);
+	__type(key, struct bastion_seen_key);
 	__type(value, __u32);
 } seen SEC(".maps");
 

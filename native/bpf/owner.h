@@ -57,22 +57,26 @@ static __noinline int write_path(struct file *file, struct bastion_path_event *e
 }
 
 /* Ring memory is private to this call: per-CPU scratch is not, where a hook can be preempted. */
-static __noinline int tell_path(struct file *file, const struct bastion_executable *executable)
+static __noinline int tell_path(struct file *file, const struct bastion_owner *owner)
 {
 	struct bastion_path_event *event;
+	struct bastion_seen_key key = {};
 	__u32 one = 1;
 
-	if (bpf_map_lookup_elem(&seen, executable))
+	key.executable = owner->executable;
+	key.mount_namespace = owner->mount_namespace;
+	if (bpf_map_lookup_elem(&seen, &key))
 		return 0;
 	event = bpf_ringbuf_reserve(&executables, sizeof(*event), 0);
 	if (!event) {
 		count(BASTION_COUNT_RING_LOST);
 		return 0;
 	}
-	event->executable = *executable;
+	event->executable = key.executable;
+	event->mount_namespace = key.mount_namespace;
 	write_path(file, event);
 	bpf_ringbuf_submit(event, 0);
-	bpf_map_update_elem(&seen, executable, &one, BPF_ANY);
+	bpf_map_update_elem(&seen, &key, &one, BPF_ANY);
 	return 0;
 }
 
@@ -94,12 +98,12 @@ static __always_inline void read_caller(struct bastion_owner *owner)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
-	__u64 ids = bpf_get_current_uid_gid();
 	struct inode *inode;
 
-	owner->pid = bpf_get_current_pid_tgid() >> 32;
-	owner->uid = (__u32)ids;
-	owner->gid = ids >> 32;
+	/* Not the helpers of the same purpose: before 6.10 a program of netfilter has none of them. */
+	owner->pid = BPF_CORE_READ(task, tgid);
+	owner->uid = BPF_CORE_READ(task, cred, uid.val);
+	owner->gid = BPF_CORE_READ(task, cred, gid.val);
 	owner->start_ns = BPF_CORE_READ(leader, start_boottime);
 	owner->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
@@ -111,7 +115,23 @@ static __always_inline void read_caller(struct bastion_owner *owner)
 	owner->executable.ctime_sec = change_time(inode);
 	owner->executable.device = BPF_CORE_READ(inode, i_sb, s_dev);
 	owner->executable.generation = BPF_CORE_READ(inode, i_generation);
-	tell_path(file, &owner->executable);
+	tell_path(file, owner);
+}
+
+/*
+ * Does this task run for the process of the record? Cheaper than reading a whole record: for each packet. The change time is
+ * left out, so that a chmod of a running program does not make it another one.
+ */
+static __always_inline int is_caller(const struct bastion_owner *owner)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+
+	return owner->pid == (__u32)BPF_CORE_READ(task, tgid) && owner->start_ns == BPF_CORE_READ(leader, start_boottime) &&
+	       inode && owner->executable.inode == BPF_CORE_READ(inode, i_ino) &&
+	       owner->executable.device == BPF_CORE_READ(inode, i_sb, s_dev) &&
+	       owner->executable.generation == BPF_CORE_READ(inode, i_generation);
 }
 
 static __always_inline int same_executable(const struct bastion_executable *a, const struct bastion_executable *b)

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of a structure below: maps of another layout are replaced, never reused. */
-#define BASTION_LAYOUT 2
+#define BASTION_LAYOUT 3
 
 #define BASTION_MAX_OWNERS 65536
 #define BASTION_MAX_PENDING 16384
@@ -30,7 +30,7 @@
 /* bastion_owner.flags: the program bound this socket to a port that it chose. */
 #define BASTION_OWNER_BOUND 1
 
-/* bastion_pending.flags: packets of two programs wait under one tuple, so neither can be named. */
+/* bastion_pending.flags: nobody can be named, for example because packets of two programs wait under one tuple. */
 #define BASTION_PENDING_AMBIGUOUS 1
 
 /* Values of `peers`. */
@@ -54,7 +54,10 @@ struct bastion_executable {
 	__u32 generation;
 };
 
-/* Who called sock_create, connect or sendmsg on a socket last. pid 0: the socket is older than the hooks. */
+/*
+ * Who called sock_create, connect or sendmsg on a socket last; for a packet of a datagram or raw socket, who sent it. pid 0:
+ * the socket is older than the hooks, or its record was evicted.
+ */
 struct bastion_owner {
 	__u64 cookie;
 	__u64 start_ns;
@@ -66,7 +69,7 @@ struct bastion_owner {
 	__u32 gid;
 	__u32 mount_namespace;
 	__u32 flags;
-	__u32 reserved;
+	__u32 socket_type; /* SOCK_STREAM and so on */
 	char command[BASTION_COMMAND_BYTES];
 };
 
@@ -93,12 +96,13 @@ struct bastion_pending {
 
 /*
  * One socket in the hands of one process. A socket that is inherited over exec or passed on does not carry the decisions
- * of the program before: inode, pid and start time are those of the owner record.
+ * of the program before: executable, pid and start time are those of the owner record. An inode's number alone would not do:
+ * in a file system of their own, users choose it.
  */
 struct bastion_flow_key {
 	__u64 cookie;
 	__u64 start_ns;
-	__u64 inode;
+	struct bastion_executable executable;
 	__u32 pid;
 	struct bastion_destination destination;
 };
@@ -133,11 +137,23 @@ struct bastion_settings {
 	__u64 drained_ns;
 };
 
+/*
+ * A path is told once for each mount namespace: in one of their own, users name any file as they like, and what they say there
+ * must not take the place of the name that everybody else sees.
+ */
+struct bastion_seen_key {
+	struct bastion_executable executable;
+	__u32 mount_namespace;
+	__u32 reserved;
+};
+
 /* The names of the path's parts, the last first, each ended by NUL. */
 struct bastion_path_event {
 	struct bastion_executable executable;
 	__u32 length;
 	__u32 complete;
+	__u32 mount_namespace;
+	__u32 reserved;
 	char names[BASTION_PATH_BYTES];
 };
 

@@ -16,6 +16,7 @@ constexpr size_t stateBytes = 4096;
 struct Session {
   napi_env env = nullptr;
   napi_threadsafe_function tell = nullptr;
+  napi_ref askMaker = nullptr;
   std::unique_ptr<DataPath> path;
 };
 
@@ -35,13 +36,15 @@ void closeSession(Session& session, bool unpin) {
 /// Runs before the environment takes its thread-safe functions down: no thread of ours may call one after that.
 void onEnvironmentEnd(void* data) { closeSession(*static_cast<Session*>(data), false); }
 
-void callBack(napi_env env, napi_value callback, const Reports& reports, const QueueReport* queue) {
+void callBack(napi_env env, const Session& session, napi_value callback, const Reports& reports, const QueueReport* queue) {
   napi_handle_scope scope = nullptr;
-  napi_value undefined = nullptr;
+  napi_value askMaker = nullptr;
   napi_open_handle_scope(env, &scope);
-  napi_get_undefined(env, &undefined);
-  napi_value events = makeEvents(Maker(env), reports, queue);
-  if (napi_call_function(env, undefined, callback, 1, &events, nullptr) == napi_pending_exception) {
+  napi_get_reference_value(env, session.askMaker, &askMaker);
+  const Maker make(env);
+  make.call(callback, {makeEvents(make, askMaker, reports, queue)});
+  bool thrown = false;
+  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown) {
     napi_value error = nullptr;
     napi_get_and_clear_last_exception(env, &error);
     napi_fatal_exception(env, error);
@@ -56,8 +59,8 @@ void deliver(napi_env env, napi_value callback, void* context, void*) {
   if (reports.empty()) return;
   // What the queue's state was at the end of a batch is told with it; earlier changes go ahead, one call each.
   const Reports none;
-  for (size_t i = 0; i + 1 < reports.queue.size(); i += 1) callBack(env, callback, none, &reports.queue[i]);
-  callBack(env, callback, reports, reports.queue.empty() ? nullptr : &reports.queue.back());
+  for (size_t i = 0; i + 1 < reports.queue.size(); i += 1) callBack(env, *session, callback, none, &reports.queue[i]);
+  callBack(env, *session, callback, reports, reports.queue.empty() ? nullptr : &reports.queue.back());
 }
 
 Call callOf(napi_env env, napi_callback_info info) {
@@ -77,10 +80,13 @@ napi_value answer(napi_env env, napi_callback_info info) {
 }
 
 napi_value remember(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
+  RememberedParts parts{};
+  size_t count = parts.size();
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &count, parts.data(), nullptr, &data);
   Reader reader(env);
-  const auto entries = readRemembered(reader, call.argument);
-  if (reader.ok()) call.session->path->remember(entries);
+  const auto [key, verdict] = readRemembered(reader, parts);
+  if (reader.ok()) static_cast<Session*>(data)->path->remember(key, verdict);
   return nullptr;
 }
 
@@ -161,19 +167,19 @@ void throwQueueError(napi_env env, const QueueError& error) {
 }
 
 napi_value open(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value arguments[2] = {};
+  size_t count = 3;
+  napi_value arguments[3] = {};
   void* data = nullptr;
   napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
   Reader reader(env);
   const Options options = readOptions(reader, arguments[0]);
-  napi_valuetype type = napi_undefined;
-  if (reader.ok() && (napi_typeof(env, arguments[1], &type) != napi_ok || type != napi_function))
-    reader.fail("onEvents: a function is expected");
+  reader.function(arguments[1], "onEvents");
+  reader.function(arguments[2], "makeAsk");
   if (!reader.ok()) return nullptr;
   auto session = std::make_unique<Session>();
   Session* self = session.get();
   self->env = env;
+  napi_create_reference(env, arguments[2], 1, &self->askMaker);
   if (napi_create_threadsafe_function(env, arguments[1], nullptr, Maker(env).text("bastion events"), 0, 1, nullptr, nullptr, self,
                                       deliver, &self->tell) != napi_ok) {
     napi_throw_error(env, "EIO", "cannot make the way for events");

@@ -33,23 +33,6 @@ void setExecutable(const Maker& make, napi_value object, const bastion_executabl
   make.set(object, "ctimeSec", make.number(static_cast<double>(static_cast<int64_t>(executable.ctime_sec))));
 }
 
-napi_value makeOwner(const Maker& make, const bastion_owner& owner) {
-  const napi_value object = make.object();
-  const napi_value executable = make.object();
-  setExecutable(make, executable, owner.executable);
-  make.set(object, "cookie", make.bigint(owner.cookie));
-  make.set(object, "pid", make.number(owner.pid));
-  make.set(object, "startNs", make.bigint(owner.start_ns));
-  make.set(object, "uid", make.number(owner.uid));
-  make.set(object, "gid", make.number(owner.gid));
-  make.set(object, "executable", executable);
-  make.set(object, "mountNamespace", make.number(owner.mount_namespace));
-  make.set(object, "networkNamespace", make.bigint(owner.network_namespace));
-  make.set(object, "cgroup", make.bigint(owner.cgroup));
-  make.set(object, "command", make.text(commandOf(owner)));
-  return object;
-}
-
 const char* evidenceText(Evidence evidence) {
   switch (evidence) {
     case Evidence::kernel: return "kernel";
@@ -59,20 +42,43 @@ const char* evidenceText(Evidence evidence) {
   return "none";
 }
 
-napi_value makeAsk(const Maker& make, const AskReport& ask) {
+/// One call with everything in its place: an object made property by property would cost several times as much.
+napi_value makeAsk(const Maker& make, napi_value maker, const AskReport& ask) {
   const Attribution& who = ask.attribution;
-  const napi_value object = make.object();
-  make.set(object, "id", make.number(static_cast<double>(ask.id)));
-  make.set(object, "tuple", makeTuple(make, ask.tuple));
-  make.set(object, "owner", who.owner ? makeOwner(make, *who.owner) : make.null());
-  make.set(object, "evidence", make.text(evidenceText(who.evidence)));
-  make.set(object, "path", who.path.empty() ? make.null() : make.text(who.path));
-  make.set(object, "interfaceIndex", make.number(ask.interfaceIndex));
-  make.set(object, "interfaceName", make.text(ask.interfaceName));
-  make.set(object, "length", make.number(ask.length));
-  make.set(object, "payload", ask.payload.empty() ? make.null() : make.bytes(ask.payload));
-  make.set(object, "heldAtNs", make.bigint(ask.heldAtNs));
-  return object;
+  const bastion_destination& to = ask.tuple.destination;
+  const bastion_owner none{};
+  const bastion_owner& owner = who.owner ? *who.owner : none;
+  const bastion_executable& executable = owner.executable;
+  return make.call(maker, {
+      make.number(static_cast<double>(ask.id)),
+      make.number(to.family),
+      make.number(to.protocol),
+      make.text(addressText(to.family, ask.tuple.source)),
+      make.number(ntohs(ask.tuple.source_port)),
+      make.text(addressText(to.family, to.address)),
+      make.number(ntohs(to.port)),
+      make.text(evidenceText(who.evidence)),
+      who.path.empty() ? make.null() : make.text(who.path),
+      make.number(ask.interfaceIndex),
+      make.text(ask.interfaceName),
+      make.number(ask.length),
+      ask.payload.empty() ? make.null() : make.bytes(ask.payload),
+      make.bigint(ask.heldAtNs),
+      make.boolean(who.owner.has_value()),
+      make.bigint(owner.cookie),
+      make.number(owner.pid),
+      make.bigint(owner.start_ns),
+      make.number(owner.uid),
+      make.number(owner.gid),
+      make.number(owner.mount_namespace),
+      make.bigint(owner.network_namespace),
+      make.bigint(owner.cgroup),
+      make.text(commandOf(owner)),
+      make.number(executable.device),
+      make.bigint(executable.inode),
+      make.number(executable.generation),
+      make.number(static_cast<double>(static_cast<int64_t>(executable.ctime_sec))),
+  });
 }
 
 napi_value makePacket(const Maker& make, const PacketReport& packet) {
@@ -82,27 +88,6 @@ napi_value makePacket(const Maker& make, const PacketReport& packet) {
   make.set(object, "length", make.number(packet.length));
   make.set(object, "interfaceName", make.text(packet.interfaceName));
   return object;
-}
-
-bastion_executable readExecutable(Reader& reader, napi_value value) {
-  bastion_executable executable{};
-  executable.device = reader.number(value, "device", 0, UINT32_MAX);
-  executable.inode = reader.bigint(value, "inode");
-  executable.generation = reader.number(value, "generation", 0, UINT32_MAX);
-  executable.ctime_sec = reader.integer(value, "ctimeSec");
-  return executable;
-}
-
-bastion_destination readDestination(Reader& reader, napi_value value) {
-  bastion_destination to{};
-  const uint32_t family = reader.number(value, "family", 4, 6);
-  to.family = static_cast<uint8_t>(family);
-  to.protocol = static_cast<uint8_t>(reader.number(value, "protocol", 0, UINT8_MAX));
-  to.port = htons(static_cast<uint16_t>(reader.number(value, "destinationPort", 0, UINT16_MAX)));
-  const std::string address = reader.text(value, "destinationAddress", addressBytes);
-  if (reader.ok() && (family == 5 || !parseAddress(to.family, address, to.address)))
-    reader.fail("destinationAddress: not an address of its family");
-  return to;
 }
 
 }  // namespace
@@ -148,28 +133,33 @@ std::vector<Answer> readAnswers(Reader& reader, napi_value value) {
   return answers;
 }
 
-std::vector<std::pair<bastion_verdict_key, bastion_verdict>> readRemembered(Reader& reader, napi_value value) {
-  std::vector<std::pair<bastion_verdict_key, bastion_verdict>> entries;
-  for (const napi_value element : reader.elements(value, "entries")) {
-    bastion_verdict_key key{};
-    bastion_verdict verdict{};
-    key.executable = readExecutable(reader, reader.property(element, "executable"));
-    key.network_namespace = reader.bigint(element, "networkNamespace");
-    key.uid = reader.number(element, "uid", 0, UINT32_MAX);
-    key.destination = readDestination(reader, element);
-    verdict.verdict = static_cast<uint32_t>(reader.verdict(reader.property(element, "verdict"), "verdict"));
-    verdict.until_ns = reader.bigint(element, "untilNs");
-    if (!reader.ok()) return {};
-    entries.emplace_back(key, verdict);
-  }
-  return entries;
+std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const RememberedParts& parts) {
+  bastion_verdict_key key{};
+  bastion_verdict verdict{};
+  size_t at = 0;
+  key.executable.device = reader.numberOf(parts[at++], "device", 0, UINT32_MAX);
+  key.executable.inode = reader.bigintOf(parts[at++], "inode");
+  key.executable.generation = reader.numberOf(parts[at++], "generation", 0, UINT32_MAX);
+  key.executable.ctime_sec = reader.integerOf(parts[at++], "ctimeSec");
+  key.uid = reader.numberOf(parts[at++], "uid", 0, UINT32_MAX);
+  key.network_namespace = reader.bigintOf(parts[at++], "networkNamespace");
+  const uint32_t family = reader.numberOf(parts[at++], "family", 4, 6);
+  key.destination.family = static_cast<uint8_t>(family);
+  key.destination.protocol = static_cast<uint8_t>(reader.numberOf(parts[at++], "protocol", 0, UINT8_MAX));
+  const std::string address = reader.textOf(parts[at++], "destinationAddress", addressBytes);
+  if (reader.ok() && (family == 5 || !parseAddress(key.destination.family, address, key.destination.address)))
+    reader.fail("destinationAddress: not an address of its family");
+  key.destination.port = htons(static_cast<uint16_t>(reader.numberOf(parts[at++], "destinationPort", 0, UINT16_MAX)));
+  verdict.verdict = static_cast<uint32_t>(reader.verdict(parts[at++], "verdict"));
+  verdict.until_ns = reader.bigintOf(parts[at++], "untilNs");
+  return {key, verdict};
 }
 
-napi_value makeEvents(const Maker& make, const Reports& reports, const QueueReport* queue) {
+napi_value makeEvents(const Maker& make, napi_value askMaker, const Reports& reports, const QueueReport* queue) {
   const napi_value asks = make.array(reports.asks.size());
   const napi_value ended = make.array(reports.ended.size());
   const napi_value packets = make.array(reports.packets.size());
-  for (size_t i = 0; i < reports.asks.size(); i += 1) make.setElement(asks, i, makeAsk(make, reports.asks[i]));
+  for (size_t i = 0; i < reports.asks.size(); i += 1) make.setElement(asks, i, makeAsk(make, askMaker, reports.asks[i]));
   for (size_t i = 0; i < reports.packets.size(); i += 1) make.setElement(packets, i, makePacket(make, reports.packets[i]));
   for (size_t i = 0; i < reports.ended.size(); i += 1) {
     const napi_value end = make.object();

@@ -98,10 +98,9 @@ uint32_t DataPath::answer(const std::vector<Answer>& answers) {
   return given;
 }
 
-void DataPath::remember(const std::vector<std::pair<bastion_verdict_key, bastion_verdict>>& entries) {
+void DataPath::remember(const bastion_verdict_key& key, const bastion_verdict& value) {
   const std::scoped_lock lock(mutex_);
-  if (closed_) return;
-  for (const auto& [key, value] : entries) memory_->rememberProgram(key, static_cast<Verdict>(value.verdict), value.until_ns);
+  if (!closed_) memory_->rememberProgram(key, static_cast<Verdict>(value.verdict), value.until_ns);
 }
 
 void DataPath::forgetAll() {

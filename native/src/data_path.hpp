@@ -100,7 +100,7 @@ class DataPath {
 
   Reports takeReports();
   uint32_t answer(const std::vector<Answer>& answers);
-  void remember(const std::vector<std::pair<bastion_verdict_key, bastion_verdict>>& entries);
+  void remember(const bastion_verdict_key& key, const bastion_verdict& value);
   void forgetAll();
   void setDefaultVerdict(Verdict verdict);
   void setAnswerDeadlineMs(uint32_t ms);

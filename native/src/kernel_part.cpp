@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "pins.hpp"
 
@@ -51,6 +52,12 @@ void emptyMap(int fd) {
   Key key{};
   while (bpf_map_get_next_key(fd, nullptr, &key) == 0 && bpf_map_delete_elem(fd, &key) == 0) {
   }
+}
+
+/// Its number, 0 if it is not told.
+uint32_t mountNamespaceOf(const char* process) {
+  struct stat info {};
+  return stat(("/proc/" + std::string(process) + "/ns/mnt").c_str(), &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
 }
 
 }  // namespace
@@ -140,7 +147,8 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   bumpGeneration();
   forgetOldDecisions();
   // What an earlier consumer was told is lost with it: every path is told again.
-  emptyMap<bastion_executable>(seen_);
+  homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
+  emptyMap<bastion_seen_key>(seen_);
   setDrained(bootNs());
   return true;
 }
@@ -229,14 +237,23 @@ int KernelPart::onPath(void* context, void* data, size_t size) {
     path.insert(0, "/" + std::string(names.substr(0, end)));
     names.remove_prefix(end + 1);
   }
-  if (!path.empty()) static_cast<KernelPart*>(context)->paths_.put(event->executable, std::move(path));
+  auto* part = static_cast<KernelPart*>(context);
+  auto& table = part->isHome(event->mount_namespace) ? part->paths_ : part->otherPaths_;
+  if (!path.empty()) table.put(event->executable, std::move(path));
   return 0;
 }
 
 const std::string* KernelPart::pathOf(const bastion_executable& executable) {
-  const std::string* path = paths_.find(executable);
-  if (path == nullptr) bpf_map_delete_elem(seen_, &executable);
-  return path;
+  if (const std::string* path = paths_.find(executable)) return path;
+  for (const uint32_t home : homeNamespaces_) {
+    const bastion_seen_key key{executable, home, 0};
+    bpf_map_delete_elem(seen_, &key);
+  }
+  return otherPaths_.find(executable);
+}
+
+bool KernelPart::isHome(uint32_t mountNamespace) const {
+  return mountNamespace != 0 && std::ranges::find(homeNamespaces_, mountNamespace) != homeNamespaces_.end();
 }
 
 KernelCounters KernelPart::counters() const {

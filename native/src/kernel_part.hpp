@@ -56,7 +56,8 @@ class KernelPart {
   int ringFd() const;
   /// Takes every path that was told since the last call. One thread only.
   void consumePaths();
-  /// nullptr if the kernel never told it; then it is asked to tell again.
+  /// The path in the machine's own mount namespace before any other. nullptr if the kernel never told it; then it is asked
+  /// to tell again.
   const std::string* pathOf(const bastion_executable& executable);
   KernelCounters counters() const;
 
@@ -67,6 +68,7 @@ class KernelPart {
   bool start(const KernelPaths& paths, std::string& why);
   void forgetOldDecisions();
   static int onPath(void* context, void* data, size_t size);
+  bool isHome(uint32_t mountNamespace) const;
 
   bpf_object* object_ = nullptr;
   ring_buffer* ring_ = nullptr;
@@ -79,7 +81,11 @@ class KernelPart {
   int counters_ = -1;
   std::string xtAllow_;
   std::string xtRefuse_;
+  /// The machine's mount namespace and this process's, which a hardened unit has for itself.
+  std::array<uint32_t, 2> homeNamespaces_{};
   BoundedTable<bastion_executable, std::string> paths_{2 * BASTION_MAX_SEEN};
+  /// What was told from other mount namespaces: containers, and whatever a user arranged.
+  BoundedTable<bastion_executable, std::string> otherPaths_{2 * BASTION_MAX_SEEN};
 };
 
 }  // namespace bastion

@@ -17,7 +17,7 @@ FlowIdentity flowIdentity(const bastion_tuple& tuple, const bastion_owner* owner
   if (owner != nullptr && owner->cookie != 0) {
     flow.key.cookie = owner->cookie;
     flow.key.start_ns = owner->start_ns;
-    flow.key.inode = owner->executable.inode;
+    flow.key.executable = owner->executable;
     flow.key.pid = owner->pid;
     return flow;
   }

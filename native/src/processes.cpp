@@ -8,7 +8,11 @@
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
+#include <mutex>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <thread>
 
 #include "file_identity.hpp"
 
@@ -19,6 +23,7 @@ namespace {
 // A socket that was passed on in the meantime is still attributed to its former holder: no longer than this.
 constexpr uint64_t cacheNs = 2 * nsPerSecond;
 constexpr int startTimeField = 22;
+constexpr unsigned maxSearchers = 4;
 
 std::string procPath(uint32_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
@@ -62,18 +67,6 @@ bool readIds(uint32_t pid, ProcessRecord& record) {
   return true;
 }
 
-std::optional<ProcessRecord> readOnce(uint32_t pid) {
-  ProcessRecord record;
-  record.pid = pid;
-  const auto file = identifyFile(procPath(pid, "exe"));
-  if (!file || !readStat(pid, record) || !readIds(pid, record)) return std::nullopt;
-  record.executable = file->executable;
-  record.path = readLink(procPath(pid, "exe"));
-  const std::string space = readLink(procPath(pid, "ns/mnt"));
-  if (space.size() > 5) record.mountNamespace = static_cast<uint32_t>(strtoul(space.c_str() + 5, nullptr, 10));
-  return record;
-}
-
 template <class Visit>
 void eachNumber(const std::string& folder, Visit visit) {
   DIR* directory = opendir(folder.c_str());
@@ -85,18 +78,63 @@ void eachNumber(const std::string& folder, Visit visit) {
   closedir(directory);
 }
 
-bool holdsSocket(uint32_t pid, const std::string& wanted) {
+uint32_t numberOf(const char* name) { return static_cast<uint32_t>(strtoul(name, nullptr, 10)); }
+
+/// Sockets' inode numbers count in a file system of their own; its device says that a number is a socket's.
+dev_t socketDevice() {
+  const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  struct stat info {};
+  return fd.valid() && fstat(fd.get(), &info) == 0 ? info.st_dev : 0;
+}
+
+/// Inode number of the socket behind a descriptor's entry, 0 if it is none. Half the price of reading the link's text; never
+/// waits for a server, whatever file system another descriptor lies on.
+uint64_t socketInode(int folder, const char* name) {
+  static const dev_t device = socketDevice();
+  struct statx info {};
+  constexpr int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+  if (statx(folder, name, flags, STATX_TYPE | STATX_INO, &info) < 0 || !S_ISSOCK(info.stx_mode)) return 0;
+  return makedev(info.stx_dev_major, info.stx_dev_minor) == device ? info.stx_ino : 0;
+}
+
+bool holdsSocket(const SocketHolding& holding, uint64_t wanted) {
+  const std::string folder = procPath(holding.pid, "fd");
+  if (socketInode(AT_FDCWD, (folder + "/" + std::to_string(holding.descriptor)).c_str()) == wanted) return true;
   bool found = false;
-  eachNumber(procPath(pid, "fd"), [&](int folder, const char* name) {
-    char target[64];
-    const ssize_t size = readlinkat(folder, name, target, sizeof target);
-    found = size == static_cast<ssize_t>(wanted.size()) && memcmp(target, wanted.data(), wanted.size()) == 0;
+  // The process may have moved it to another descriptor.
+  eachNumber(folder, [&](int directory, const char* name) {
+    found = socketInode(directory, name) == wanted;
     return !found;
   });
   return found;
 }
 
-std::string socketName(uint64_t inode) { return "socket:[" + std::to_string(inode) + "]"; }
+/// Runs the same work here and on a few more processors, if the system gives threads for it.
+template <class Work>
+void onSeveralThreads(const Work& work) {
+  const unsigned wanted = std::min(std::thread::hardware_concurrency(), maxSearchers);
+  std::vector<pthread_t> others;
+  while (others.size() + 1 < wanted) {
+    pthread_t other{};
+    const auto run = [](void* given) -> void* {
+      (*static_cast<const Work*>(given))();
+      return nullptr;
+    };
+    if (pthread_create(&other, nullptr, run, const_cast<Work*>(&work)) != 0) break;
+    others.push_back(other);
+  }
+  work();
+  for (const pthread_t other : others) pthread_join(other, nullptr);
+}
+
+std::vector<uint32_t> allProcesses() {
+  std::vector<uint32_t> pids;
+  eachNumber("/proc", [&](int, const char* name) {
+    pids.push_back(numberOf(name));
+    return true;
+  });
+  return pids;
+}
 
 }  // namespace
 
@@ -105,11 +143,15 @@ bool sameProcess(const ProcessRecord& a, const ProcessRecord& b) {
 }
 
 std::optional<ProcessRecord> readProcess(uint32_t pid) {
-  const auto first = readOnce(pid);
-  if (!first) return std::nullopt;
-  const auto second = readOnce(pid);
-  if (!second || !sameProcess(*first, *second)) return std::nullopt;
-  return second;
+  ProcessRecord record;
+  record.pid = pid;
+  const auto file = identifyFile(procPath(pid, "exe"));
+  if (!file || !readStat(pid, record) || !readIds(pid, record)) return std::nullopt;
+  record.executable = file->executable;
+  record.path = readLink(procPath(pid, "exe"));
+  const std::string space = readLink(procPath(pid, "ns/mnt"));
+  if (space.size() > 5) record.mountNamespace = static_cast<uint32_t>(strtoul(space.c_str() + 5, nullptr, 10));
+  return record;
 }
 
 std::string runningPath(uint32_t pid, const bastion_executable& executable) {
@@ -122,38 +164,52 @@ std::string runningPath(uint32_t pid, const bastion_executable& executable) {
   return sameExecutable(running, executable) ? readLink(link) : "";
 }
 
-std::optional<ProcessRecord> SocketHolders::fromCache(uint64_t socketInode) {
-  const Known* known = cache_.find(socketInode);
+std::optional<ProcessRecord> SocketHolders::fromCache(uint64_t inode) {
+  const Known* known = cache_.find(inode);
   if (known == nullptr || known->untilNs < bootNs()) return std::nullopt;
-  auto record = readProcess(known->pid);
-  if (!record || record->startNs != known->startNs || !holdsSocket(known->pid, socketName(socketInode))) return std::nullopt;
+  auto record = readProcess(known->holding.pid);
+  if (!record || record->startNs != known->startNs || !holdsSocket(known->holding, inode)) return std::nullopt;
   return record;
 }
 
-std::vector<uint32_t> SocketHolders::holders(uint64_t socketInode) const {
-  const std::string wanted = socketName(socketInode);
-  std::vector<uint32_t> found;
-  eachNumber("/proc", [&](int, const char* name) {
-    const auto pid = static_cast<uint32_t>(strtoul(name, nullptr, 10));
-    if (holdsSocket(pid, wanted)) found.push_back(pid);
-    return !stopping_.load(std::memory_order_relaxed);
-  });
+SocketHoldings SocketHolders::search(const std::vector<uint64_t>& inodes) const {
+  SocketHoldings found;
+  for (const uint64_t inode : inodes) found.try_emplace(inode);
+  if (found.empty()) return found;
+  const std::vector<uint32_t> pids = allProcesses();
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  // Every process has to be looked at: a second holder that is another program must not stay unseen.
+  const auto work = [&] {
+    for (size_t at = next++; at < pids.size() && !stopping_.load(std::memory_order_relaxed); at = next++) {
+      eachNumber(procPath(pids[at], "fd"), [&](int folder, const char* name) {
+        const uint64_t inode = socketInode(folder, name);
+        if (inode == 0 || !found.contains(inode)) return true;
+        const std::scoped_lock lock(mutex);
+        auto& holdings = found.find(inode)->second;
+        if (holdings.empty() || holdings.back().pid != pids[at]) holdings.push_back({pids[at], numberOf(name)});
+        return true;
+      });
+    }
+  };
+  onSeveralThreads(work);
   return found;
 }
 
-std::optional<ProcessRecord> SocketHolders::find(uint64_t socketInode) {
-  if (socketInode == 0) return std::nullopt;
-  if (auto known = fromCache(socketInode)) return known;
+std::optional<ProcessRecord> SocketHolders::agree(uint64_t inode, const std::vector<SocketHolding>& holdings) {
   std::optional<ProcessRecord> owner;
-  for (const uint32_t pid : holders(socketInode)) {
-    const auto record = readProcess(pid);
+  SocketHolding first;
+  for (const SocketHolding& holding : holdings) {
+    const auto record = readProcess(holding.pid);
     if (!record) return std::nullopt;
     if (owner && (owner->uid != record->uid || !sameExecutable(owner->executable, record->executable))) return std::nullopt;
-    if (!owner) owner = record;
+    if (owner) continue;
+    owner = record;
+    first = holding;
   }
   // The socket must still be there after the record was read, or the record may be of a later process.
-  if (!owner || !holdsSocket(owner->pid, socketName(socketInode))) return std::nullopt;
-  cache_.put(socketInode, {owner->pid, owner->startNs, bootNs() + cacheNs});
+  if (!owner || !holdsSocket(first, inode)) return std::nullopt;
+  cache_.put(inode, {first, owner->startNs, bootNs() + cacheNs});
   return owner;
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bounded.hpp"
@@ -25,28 +26,38 @@ struct ProcessRecord {
 
 bool sameProcess(const ProcessRecord& a, const ProcessRecord& b);
 
-/// Reads one process; nothing if it has gone, has no executable or changed while it was read.
+/// Reads one process; nothing if it has gone or has no executable. What changed while it was read shows in a second reading.
 std::optional<ProcessRecord> readProcess(uint32_t pid);
 
 /// Path of a process's executable, if that is this very file; empty otherwise.
 std::string runningPath(uint32_t pid, const bastion_executable& executable);
+
+struct SocketHolding {
+  uint32_t pid = 0;
+  uint32_t descriptor = 0;
+};
+
+/// Who holds which socket, one entry or more for each process.
+using SocketHoldings = std::unordered_map<uint64_t, std::vector<SocketHolding>>;
 
 /// Finds holders of sockets. One thread only.
 class SocketHolders {
  public:
   explicit SocketHolders(const std::atomic<bool>& stopping) : stopping_(stopping) {}
 
-  /// The one program that holds the socket; nothing if there is none or if different programs share it.
-  std::optional<ProcessRecord> find(uint64_t socketInode);
+  /// The program that was found to hold the socket a moment ago and still does.
+  std::optional<ProcessRecord> fromCache(uint64_t inode);
+  /// Looks at every descriptor of every process once, for all these sockets.
+  SocketHoldings search(const std::vector<uint64_t>& inodes) const;
+  /// The one program behind these holdings; nothing if there is none or if different programs share the socket.
+  std::optional<ProcessRecord> agree(uint64_t inode, const std::vector<SocketHolding>& holdings);
 
  private:
   struct Known {
-    uint32_t pid = 0;
+    SocketHolding holding;
     uint64_t startNs = 0;
     uint64_t untilNs = 0;
   };
-  std::optional<ProcessRecord> fromCache(uint64_t socketInode);
-  std::vector<uint32_t> holders(uint64_t socketInode) const;
 
   const std::atomic<bool>& stopping_;
   BoundedTable<uint64_t, Known> cache_{4096};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "resolver.hpp"
 
-#include "sockets.hpp"
 
 namespace bastion {
 
@@ -59,41 +58,58 @@ void Resolver::stop() {
 void Resolver::run() {
   pthread_setname_np(pthread_self(), "bastion-resolve");
   for (;;) {
-    ResolveJob job;
+    std::deque<ResolveJob> jobs;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
       if (stopping_) return;
-      job = jobs_.front();
-      jobs_.pop_front();
+      jobs.swap(jobs_);
     }
-    done_(job.askId, resolve(job));
+    resolveAll(jobs);
   }
+}
+
+/// One search through /proc serves everything that waits.
+void Resolver::resolveAll(const std::deque<ResolveJob>& jobs) {
+  std::vector<Candidates> all;
+  std::vector<uint64_t> unknown;
+  for (const ResolveJob& job : jobs) {
+    Candidates& candidates = all.emplace_back();
+    candidates.sockets = findSockets(job.tuple, job.cookie);
+    for (const FoundSocket& socket : candidates.sockets) {
+      auto& known = candidates.known.emplace_back(socket.inode == 0 ? std::nullopt : holders_.fromCache(socket.inode));
+      if (!known && socket.inode != 0) unknown.push_back(socket.inode);
+    }
+  }
+  const SocketHoldings holdings = holders_.search(unknown);
+  for (size_t i = 0; i < jobs.size() && !stopping_; i += 1) done_(jobs[i].askId, resolve(jobs[i], all[i], holdings));
 }
 
 /// Every socket that could have sent the packet must belong to one program, and look the same when asked again.
-std::optional<ProcessRecord> Resolver::holderOf(const ResolveJob& job, uint64_t& cookie) {
-  const auto sockets = findSockets(job.tuple, job.cookie);
+std::optional<ProcessRecord> Resolver::holderOf(const ResolveJob& job, const Candidates& candidates,
+                                                const SocketHoldings& holdings, uint64_t& cookie) {
   std::optional<ProcessRecord> holder;
-  for (const FoundSocket& socket : sockets) {
-    const auto record = holders_.find(socket.inode);
+  for (size_t i = 0; i < candidates.sockets.size(); i += 1) {
+    const FoundSocket& socket = candidates.sockets[i];
+    auto record = candidates.known[i];
+    const auto found = holdings.find(socket.inode);
+    if (!record && found != holdings.end()) record = holders_.agree(socket.inode, found->second);
     if (!record) return std::nullopt;
     if (holder && (holder->uid != record->uid || !sameExecutable(holder->executable, record->executable))) return std::nullopt;
-    if (!holder) {
-      holder = record;
-      cookie = socket.cookie;
-    }
+    if (holder) continue;
+    holder = record;
+    cookie = socket.cookie;
   }
-  if (!holder || !sameSockets(sockets, findSockets(job.tuple, job.cookie))) return std::nullopt;
+  if (!holder || !sameSockets(candidates.sockets, findSockets(job.tuple, job.cookie))) return std::nullopt;
   const auto again = readProcess(holder->pid);
   if (!again || !sameProcess(*holder, *again)) return std::nullopt;
-  return holder;
+  return again;
 }
 
-Attribution Resolver::resolve(const ResolveJob& job) {
+Attribution Resolver::resolve(const ResolveJob& job, const Candidates& candidates, const SocketHoldings& holdings) {
   Attribution attribution;
   uint64_t cookie = 0;
-  const auto holder = holderOf(job, cookie);
+  const auto holder = holderOf(job, candidates, holdings, cookie);
   if (!holder) return attribution;
   bastion_owner recorded{};
   if (job.cookie == 0 && cookie != 0 && kernelOwner_(cookie, recorded) && recorded.pid != 0) {

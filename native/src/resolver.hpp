@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "processes.hpp"
+#include "sockets.hpp"
 
 namespace bastion {
 
@@ -43,9 +44,17 @@ class Resolver {
   void stop();
 
  private:
+  /// Sockets that can have sent a job's packet, and beside each its holder where that is remembered.
+  struct Candidates {
+    std::vector<FoundSocket> sockets;
+    std::vector<std::optional<ProcessRecord>> known;
+  };
+
   void run();
-  Attribution resolve(const ResolveJob& job);
-  std::optional<ProcessRecord> holderOf(const ResolveJob& job, uint64_t& cookie);
+  void resolveAll(const std::deque<ResolveJob>& jobs);
+  Attribution resolve(const ResolveJob& job, const Candidates& candidates, const SocketHoldings& holdings);
+  std::optional<ProcessRecord> holderOf(const ResolveJob& job, const Candidates& candidates, const SocketHoldings& holdings,
+                                        uint64_t& cookie);
 
   static constexpr size_t maxJobs = 1024;
   uint64_t networkNamespace_;

@@ -31,9 +31,10 @@ bool Reader::isNullish(napi_value value) {
   return value == nullptr || napi_typeof(env_, value, &type) != napi_ok || type == napi_undefined || type == napi_null;
 }
 
-uint64_t Reader::integer(napi_value object, const char* name) {
+uint64_t Reader::integer(napi_value object, const char* name) { return integerOf(property(object, name), name); }
+
+uint64_t Reader::integerOf(napi_value given, const char* name) {
   double value = 0;
-  const napi_value given = property(object, name);
   if (!ok_) return 0;
   if (napi_get_value_double(env_, given, &value) != napi_ok || !(value >= 0 && value <= largestSafeInteger) ||
       value != std::floor(value)) {
@@ -44,14 +45,19 @@ uint64_t Reader::integer(napi_value object, const char* name) {
 }
 
 uint32_t Reader::number(napi_value object, const char* name, uint32_t smallest, uint32_t largest) {
-  const uint64_t value = integer(object, name);
+  return numberOf(property(object, name), name, smallest, largest);
+}
+
+uint32_t Reader::numberOf(napi_value given, const char* name, uint32_t smallest, uint32_t largest) {
+  const uint64_t value = integerOf(given, name);
   if (ok_ && (value < smallest || value > largest))
     fail(std::string(name) + ": expected " + std::to_string(smallest) + " to " + std::to_string(largest));
   return ok_ ? static_cast<uint32_t>(value) : 0;
 }
 
-uint64_t Reader::bigint(napi_value object, const char* name) {
-  const napi_value given = property(object, name);
+uint64_t Reader::bigint(napi_value object, const char* name) { return bigintOf(property(object, name), name); }
+
+uint64_t Reader::bigintOf(napi_value given, const char* name) {
   uint64_t value = 0;
   bool lossless = false;
   if (ok_ && (napi_get_value_bigint_uint64(env_, given, &value, &lossless) != napi_ok || !lossless))
@@ -89,6 +95,12 @@ Verdict Reader::verdict(napi_value value, const char* name) {
   if (word == "drop") return Verdict::drop;
   if (word != "refuse") fail(std::string(name) + ": accept, refuse or drop is expected");
   return Verdict::refuse;
+}
+
+void Reader::function(napi_value value, const char* name) {
+  napi_valuetype type = napi_undefined;
+  if (ok_ && (napi_typeof(env_, value, &type) != napi_ok || type != napi_function))
+    fail(std::string(name) + ": a function is expected");
 }
 
 std::vector<napi_value> Reader::elements(napi_value array, const char* name) {
@@ -139,6 +151,12 @@ napi_value Maker::boolean(bool value) const {
   return result;
 }
 
+napi_value Maker::undefined() const {
+  napi_value result = nullptr;
+  napi_get_undefined(env_, &result);
+  return result;
+}
+
 napi_value Maker::null() const {
   napi_value result = nullptr;
   napi_get_null(env_, &result);
@@ -152,6 +170,12 @@ napi_value Maker::bytes(const std::vector<uint8_t>& value) const {
   napi_create_arraybuffer(env_, value.size(), &memory, &buffer);
   if (!value.empty()) memcpy(memory, value.data(), value.size());
   napi_create_typedarray(env_, napi_uint8_array, value.size(), buffer, 0, &result);
+  return result;
+}
+
+napi_value Maker::call(napi_value function, std::initializer_list<napi_value> arguments) const {
+  napi_value result = nullptr;
+  napi_call_function(env_, undefined(), function, arguments.size(), arguments.begin(), &result);
   return result;
 }
 

@@ -28,12 +28,22 @@ export async function cpuUs(pid: number): Promise<number> {
   return sumNs / NANOSECONDS_PER_US;
 }
 
-/** Proportional set size of a process, in MB (10^6 bytes). */
-export async function pssMegabytes(pid: number): Promise<number> {
+export interface Memory {
+  /** Proportional set size: a page that n processes share counts 1/n for each. */
+  readonly pss: number;
+  /** Pages without a file behind them, which are the process's own whoever else runs the same program. */
+  readonly anonymous: number;
+}
+
+/** Memory of a process, in MB (10^6 bytes). Source: Documentation/filesystems/proc.rst, smaps_rollup. */
+export async function memoryMegabytes(pid: number): Promise<Memory> {
   const text = await readFile(`/proc/${String(pid)}/smaps_rollup`, 'utf8');
-  const kibibytes = /^Pss:\s+(\d+) kB/m.exec(text)?.[1];
-  if (kibibytes === undefined) throw new Error(`no Pss of process ${String(pid)}`);
-  return Number(kibibytes) * 1024 / 1e6;
+  const field = (name: string): number => {
+    const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1];
+    if (kibibytes === undefined) throw new Error(`no ${name} of process ${String(pid)}`);
+    return Number(kibibytes) * 1024 / 1e6;
+  };
+  return { pss: field('Pss'), anonymous: field('Pss_Anon') };
 }
 
 /** Runs commands in a network namespace. */
@@ -41,9 +51,16 @@ export function inNamespace(name: string): Enter {
   return (command) => [...enterNamespace(name), ...command];
 }
 
-/** The peer's programs in a namespace. */
-export async function startPeer(enter: Enter, programs: Programs): Promise<Service> {
-  return await Service.start(enter([programs.serve, String(PORTS.first), String(PORTS.count), String(UDP_PORT)]));
+/** The peer's programs in a namespace; `ports`: how many it accepts on. */
+export async function startPeer(enter: Enter, programs: Programs, ports: number): Promise<Service> {
+  return await Service.start(enter([programs.serve, String(PORTS.first), String(ports), String(UDP_PORT)]));
+}
+
+/** What else runs on a desktop: so many processes with so many descriptors each. */
+const DESKTOP = { processes: 200, descriptors: 30 } as const;
+
+export async function startCrowd(programs: Programs): Promise<Service> {
+  return await Service.start([programs.crowd, String(DESKTOP.processes), String(DESKTOP.descriptors)]);
 }
 
 const living = new Set<string>();
@@ -60,7 +77,9 @@ process.on('exit', () => { deleteNamespaces([...living]); });
 const C_LOOP_QUEUE = '1';
 
 /** A pair of namespaces with nothing of ours in it: no firewall, or the minimal C loop on every new connection. */
-export async function makeBaseline(kind: 'none' | 'c-loop', programs: Programs): Promise<Bed> {
+export async function makeBaseline(
+  kind: 'none' | 'c-loop', programs: Programs, ports: number = PORTS.count,
+): Promise<Bed> {
   const client = `bench-${String(process.pid)}-${kind}`;
   const peer = `${client}-peer`;
   const services: Service[] = [];
@@ -71,7 +90,7 @@ export async function makeBaseline(kind: 'none' | 'c-loop', programs: Programs):
   try {
     for (const name of [client, peer]) living.add(name);
     makeNetwork(client, peer);
-    const server = await startPeer(inNamespace(peer), programs);
+    const server = await startPeer(inNamespace(peer), programs, ports);
     services.push(server);
     let worker: number | null = null;
     if (kind === 'c-loop') {

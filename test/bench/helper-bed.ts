@@ -9,6 +9,8 @@ import { CLIENT_LIMIT_MS, PORTS, Service, UDP_PORT, parseClient, type ClientResu
 /** `kernel` is the product; the others leave a layer out to show what it is worth. */
 export interface LabSetting extends HelperSetting {
   readonly decide: 'kernel' | 'thread' | 'sock_diag';
+  /** Ports that the peer accepts on; all of PORTS by default. */
+  readonly ports?: number;
 }
 
 const HELPER_ARGUMENTS = { kernel: [], thread: ['--decide-in', 'thread'], sock_diag: [] } as const;
@@ -68,7 +70,7 @@ export async function openHelper(programs: Programs, setting: LabSetting): Promi
     const startedMs = performance.now();
     await lab.startHelper();
     const startedInMs = performance.now() - startedMs;
-    const server = await startPeer(inNamespace(lab.peerNamespace), programs);
+    const server = await startPeer(inNamespace(lab.peerNamespace), programs, setting.ports ?? PORTS.count);
     services.push(server);
     const agent = setting.agent ? await startAgent(lab) : null;
     if (agent !== null) services.push(agent);

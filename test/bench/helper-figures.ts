@@ -1,5 +1,5 @@
 /** helper.*, rules.100k.* and prompt.*: figures of the helper itself. */
-import { pssMegabytes, type Bed } from './bed.ts';
+import { memoryMegabytes, type Bed } from './bed.ts';
 import type { Failed } from './connections.ts';
 import { alone, compared, median, quantile, type Figure } from './figures.ts';
 import { PORTS } from './programs.ts';
@@ -26,7 +26,8 @@ export interface HelperSetting {
 export type OpenHelper = (setting: HelperSetting) => Promise<HelperBed>;
 
 export const HELPER_FIGURES: readonly string[] = [
-  'helper.start', 'helper.memory.idle', 'helper.memory.loaded', 'rules.100k.load', 'rules.100k.p50', 'prompt.signal.p95',
+  'helper.start', 'helper.memory.idle', 'helper.memory.idle.private', 'helper.memory.loaded', 'rules.100k.load',
+  'rules.100k.p50', 'prompt.signal.p95',
 ];
 
 /** With the rule of the benchmark itself and the vendor's, just below the store's limit. */
@@ -48,10 +49,14 @@ async function memory(open: OpenHelper): Promise<readonly Figure[]> {
   const bed = await open({ otherRules: 0, agent: false });
   try {
     await new Promise((resolve) => { setTimeout(resolve, IDLE_AFTER_MS); });
-    const idle = await pssMegabytes(bed.helperPid);
+    const idle = await memoryMegabytes(bed.helperPid);
     await bed.client(['tcp', bed.peer4, PORTS.first, LOAD_CONNECTIONS, LOAD_CONNECTIONS, LOAD_WORKERS]);
-    const loaded = await pssMegabytes(bed.helperPid);
-    return [alone('helper.memory.idle', 'MB', idle), alone('helper.memory.loaded', 'MB', loaded)];
+    const loaded = await memoryMegabytes(bed.helperPid);
+    return [
+      alone('helper.memory.idle', 'MB', idle.pss),
+      alone('helper.memory.idle.private', 'MB', idle.anonymous),
+      alone('helper.memory.loaded', 'MB', loaded.pss),
+    ];
   } finally {
     await bed.close();
   }
@@ -124,7 +129,7 @@ export async function measureHelper(
     }
   };
   await group(['helper.start'], () => startTime(open, sizes.rounds));
-  await group(['helper.memory.idle', 'helper.memory.loaded'], () => memory(open));
+  await group(['helper.memory.idle', 'helper.memory.idle.private', 'helper.memory.loaded'], () => memory(open));
   await group(['rules.100k.load', 'rules.100k.p50'], () => manyRules(open, sizes));
   await group(['prompt.signal.p95'], () => prompts(open, sizes.prompts));
   return figures;

@@ -1,11 +1,12 @@
-/** oneshot.missed and burst.lost: allowed traffic that did not get through; 0 without a firewall as well. */
+/** oneshot.missed and burst.lost*: allowed traffic that did not get through; 0 without a firewall as well. */
 import type { Bed } from './bed.ts';
 import { compared, type Figure } from './figures.ts';
 import { PORTS, UDP_PORT } from './programs.ts';
 
-export const LOSS_FIGURES: readonly string[] = ['oneshot.missed', 'burst.lost'];
+export const LOSS_FIGURES: readonly string[] = ['oneshot.missed', 'burst.lost', 'burst.lost.stalled'];
 
 const BURST_DATAGRAMS = 10_000;
+const STALL_MS = 300;
 const SETTLE_POLL_MS = 100;
 /** Held datagrams count as lost when nothing has come for so long. */
 const SETTLED_AFTER_POLLS = 5;
@@ -40,6 +41,20 @@ async function lostInBurst(bed: Bed): Promise<number> {
   return BURST_DATAGRAMS - await arriving(bed, BURST_DATAGRAMS);
 }
 
+/** The same burst while whoever looks at packets does nothing for a moment: the first datagram's decision comes late. */
+async function lostInStalledBurst(bed: Bed): Promise<number> {
+  const stalled = bed.worker;
+  if (stalled === null) return await lostInBurst(bed);
+  process.kill(stalled, 'SIGSTOP');
+  const timer = setTimeout(() => { process.kill(stalled, 'SIGCONT'); }, STALL_MS);
+  try {
+    return await lostInBurst(bed);
+  } finally {
+    clearTimeout(timer);
+    process.kill(stalled, 'SIGCONT');
+  }
+}
+
 /** Each round on both beds; the sum of one round is 4 x `oneshots` processes. */
 export async function measureLosses(
   wanted: readonly string[], rounds: number, oneshots: number, free: Bed, guarded: () => Promise<Bed>,
@@ -48,6 +63,7 @@ export async function measureLosses(
   const measures: Readonly<Record<string, (bed: Bed) => Promise<number>>> = {
     'oneshot.missed': (bed) => missedOneshots(bed, oneshots),
     'burst.lost': lostInBurst,
+    'burst.lost.stalled': lostInStalledBurst,
   };
   const figures: Figure[] = [];
   for (const [name, measure] of Object.entries(measures)) {

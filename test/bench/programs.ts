@@ -24,6 +24,7 @@ export interface Programs {
   readonly stranger: string;
   readonly serve: string;
   readonly cLoop: string;
+  readonly crowd: string;
 }
 
 async function newer(file: string, than: string): Promise<boolean> {
@@ -43,13 +44,14 @@ async function compile(name: string, source: string, libraries: readonly string[
 /** Compiles what changed into build/bench. */
 export async function compilePrograms(): Promise<Programs> {
   await mkdir(OUTPUT, { recursive: true });
-  const [connect, stranger, serve, cLoop] = await Promise.all([
+  const [connect, stranger, serve, cLoop, crowd] = await Promise.all([
     compile('connect', 'connect.c', []),
     compile('stranger', 'connect.c', []),
     compile('serve', 'serve.c', []),
     compile('c-loop', 'c-loop.c', ['-lnetfilter_queue']),
+    compile('crowd', 'crowd.c', []),
   ]);
-  return { connect, stranger, serve, cLoop };
+  return { connect, stranger, serve, cLoop, crowd };
 }
 
 /** A command line that runs something inside a place (a namespace, or a lab's guarded cgroup). */

@@ -9,15 +9,15 @@
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { makeBaseline, type Bed } from './bed.ts';
-import { CONNECTION_FIGURES, FULL, QUICK, measureConnections } from './connections.ts';
+import { makeBaseline, startCrowd, type Bed } from './bed.ts';
+import { CONNECTION_FIGURES, FALLBACK_FIGURES, FULL, QUICK, measureConnections } from './connections.ts';
 import { table, type Figure } from './figures.ts';
 import { HELPER_FIGURES, measureHelper } from './helper-figures.ts';
 import { openHelper } from './helper-bed.ts';
 import { LOSS_FIGURES, measureLosses } from './losses.ts';
-import { compilePrograms } from './programs.ts';
+import { PORTS, compilePrograms } from './programs.ts';
 
-const NAMES: readonly string[] = [...CONNECTION_FIGURES, ...LOSS_FIGURES, ...HELPER_FIGURES];
+const NAMES: readonly string[] = [...CONNECTION_FIGURES, ...FALLBACK_FIGURES, ...LOSS_FIGURES, ...HELPER_FIGURES];
 
 interface Options {
   readonly json: string | null;
@@ -65,10 +65,10 @@ function failed(names: readonly string[], error: unknown): void {
 async function measure({ wanted, quick }: Options): Promise<readonly Figure[]> {
   const programs = await compilePrograms();
   const sizes = quick ? QUICK : FULL;
-  const bed = (name: 'none' | 'c-loop' | 'kernel' | 'thread' | 'sock_diag'): Promise<Bed> =>
+  const bed = (name: 'none' | 'c-loop' | 'kernel' | 'thread' | 'sock_diag', ports: number = PORTS.count): Promise<Bed> =>
     keep(name, () => name === 'none' || name === 'c-loop'
-      ? makeBaseline(name, programs)
-      : openHelper(programs, { decide: name, otherRules: 0, agent: false }));
+      ? makeBaseline(name, programs, ports)
+      : openHelper(programs, { decide: name, otherRules: 0, agent: false, ports }));
   const figures: Figure[] = [];
   const group = async (names: readonly string[], work: () => Promise<readonly Figure[]>): Promise<void> => {
     const here = names.filter((name) => wanted.includes(name));
@@ -80,7 +80,16 @@ async function measure({ wanted, quick }: Options): Promise<readonly Figure[]> {
     }
     await closeBeds();
   };
-  await group(CONNECTION_FIGURES, () => measureConnections(wanted, sizes, bed, tell, failed));
+  const of = (names: readonly string[]): readonly string[] => wanted.filter((name) => names.includes(name));
+  await group(CONNECTION_FIGURES, () => measureConnections(of(CONNECTION_FIGURES), sizes, bed, tell, failed));
+  await group(FALLBACK_FIGURES, async () => {
+    const crowd = await startCrowd(programs);
+    try {
+      return await measureConnections(of(FALLBACK_FIGURES), sizes, (name) => bed(name, 1), tell, failed);
+    } finally {
+      await crowd.close();
+    }
+  });
   await group(LOSS_FIGURES, async () => await measureLosses(
     wanted, quick ? 1 : 3, quick ? 100 : 250, await bed('none'),
     () => openHelper(programs, { decide: 'kernel', otherRules: 0, agent: false }), tell,

@@ -3,6 +3,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { NotConnectedError } from '../../helper/contract/client.ts';
+import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { NameTakenError } from '../../helper/service/service.ts';
 import { MemoryEngine, flowRecord, promptView, ruleRow } from './memory-engine.ts';
 import { LOCAL, STRANGER, ServiceRig, cannotServe } from './service-rig.ts';
@@ -161,7 +162,7 @@ describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
     assert.ok(rig.log.some((line) => line.message === 'an agent registered'));
     // The bus tells the end of the first to everybody in the same order: who has seen it knows that the service has, too.
     const watcher = await rig.connectAs(ROOT_UID);
-    await watcher.addMatch("type='signal',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'");
+    await watcher.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: INTERFACES.helper, member: 'Ping' });
     const left = new Promise<void>((resolve) => {
       watcher.onSignal((signal) => {
         if (signal.member === 'PropertiesChanged' && JSON.stringify(signal.body()).includes('Agents')) resolve();

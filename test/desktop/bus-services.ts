@@ -76,12 +76,13 @@ export class NotificationStub {
       case 'GetCapabilities': this.#bus.reply(call, 'as', [['actions', 'body', 'body-markup']]); return;
       case 'GetServerInformation': this.#bus.reply(call, 'ssss', ['stub', 'test', '1', '1.2']); return;
       case 'Notify': {
-        const [, , , summary, body, actions] = call.body();
-        this.#lastId += 1;
-        this.#bus.reply(call, 'u', [this.#lastId]);
+        const [, replaces, , summary, body, actions] = call.body();
+        if (replaces === 0) this.#lastId += 1;
+        const id = replaces === 0 ? this.#lastId : Number(replaces);
+        this.#bus.reply(call, 'u', [id]);
         const list: readonly unknown[] = Array.isArray(actions) ? actions : [];
         const pairs = list.flatMap((id, index) => (index % 2 === 0 ? [[String(id), String(list[index + 1])] as const] : []));
-        this.shown.push({ id: this.#lastId, summary: String(summary), body: String(body), actions: new Map(pairs) });
+        this.shown.push({ id, summary: String(summary), body: String(body), actions: new Map(pairs) });
         return;
       }
       case 'CloseNotification': {

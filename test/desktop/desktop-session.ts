@@ -21,7 +21,7 @@ const run = promisify(execFile);
 
 /** What is missing for these tests, '' if nothing. */
 export async function missingForDesktop(): Promise<string> {
-  const programs = ['/usr/bin/Xvfb', '/usr/bin/dbus-daemon', '/usr/bin/xdotool', '/usr/bin/import', PYTHON, '/usr/libexec/at-spi-bus-launcher'];
+  const programs = ['/usr/bin/Xvfb', '/usr/bin/dbus-daemon', '/usr/bin/xdotool', '/usr/bin/import', '/usr/bin/convert', PYTHON, '/usr/libexec/at-spi-bus-launcher'];
   for (const program of programs) {
     if (!(await access(program).then(() => true, () => false))) return `${program} is not installed`;
   }
@@ -62,12 +62,15 @@ export class DesktopSession {
   readonly environment: NodeJS.ProcessEnv;
   readonly busAddress: string;
   readonly app: LineProcess;
+  /** The session's bus. */
+  readonly bus: LineProcess;
   readonly #reader: LineProcess;
 
-  private constructor(environment: NodeJS.ProcessEnv, busAddress: string, app: LineProcess, reader: LineProcess) {
+  private constructor(environment: NodeJS.ProcessEnv, busAddress: string, app: LineProcess, bus: LineProcess, reader: LineProcess) {
     this.environment = environment;
     this.busAddress = busAddress;
     this.app = app;
+    this.bus = bus;
     this.#reader = reader;
   }
 
@@ -95,7 +98,7 @@ export class DesktopSession {
     const app = start(options.program ?? process.execPath, [...script, ...(options.arguments ?? ['--background'])], environment);
     if (options.program === undefined) await app.line((line) => line.includes('"ready"'));
     const reader = start(PYTHON, [join(options.tree ?? ROOT, 'test/desktop/at_spi.py')], environment);
-    return new DesktopSession(environment, busAddress, app, reader);
+    return new DesktopSession(environment, busAddress, app, bus, reader);
   }
 
   /** The bundle that runs, to be started once more. */
@@ -150,6 +153,12 @@ export class DesktopSession {
     await run('/usr/bin/xdotool', ['key', ...keys], { env: this.environment });
   }
 
+  /** Presses a key every tenth of a second until the application makes this call: for when nothing can say that it is ready. */
+  async keyUntil(key: string, call: string): Promise<StandInCall> {
+    const timer = setInterval(() => { this.key(key).catch(() => undefined); }, 100);
+    return this.call(call).finally(() => { clearInterval(timer); });
+  }
+
   /** Without a window manager the window under the pointer has the keyboard. */
   async pointAt(x: number, y: number): Promise<void> {
     await run('/usr/bin/xdotool', ['mousemove', '--sync', String(x), String(y)], { env: this.environment });
@@ -166,21 +175,33 @@ export class DesktopSession {
   }
 }
 
+/** Makes build/screenshots/NAME.png of one of a single window: without the frame, with round corners and a shadow, on nothing. */
+export async function portrait(of: string, name: string): Promise<void> {
+  const source = join(SCREENSHOTS, `${of}.png`);
+  const { stdout: end } = await run('/usr/bin/convert', [source, '-format', '%[fx:w-11],%[fx:h-11]', 'info:']);
+  const corners = ['(', '+clone', '-alpha', 'transparent', '-background', 'none', '-fill', 'white', '-draw', `roundrectangle 0,0 ${end} 12,12`, ')'];
+  await run('/usr/bin/convert', [
+    source, '-shave', '5x5', '+repage', '-alpha', 'set', ...corners, '-compose', 'DstIn', '-composite',
+    '(', '+clone', '-background', 'black', '-shadow', '45x12+0+4', ')', '+swap', '-background', 'none', '-compose', 'Over', '-layers', 'merge',
+    '+repage', '-strip', join(SCREENSHOTS, `${name}.png`),
+  ]);
+}
+
 /** A home of its own, so that nothing of the machine's user is read or written. */
 async function makeHome(folder: string, extra: Readonly<Record<string, string>>, textScale: number): Promise<NodeJS.ProcessEnv> {
   const config = join(folder, 'config');
   await mkdir(join(folder, 'runtime'), { mode: 0o700 });
   await mkdir(join(folder, 'services'));
   await mkdir(join(config, 'gtk-4.0'), { recursive: true });
-  const points = String(Math.round(11 * textScale));
   await writeFile(
-    join(config, 'gtk-4.0/settings.ini'), `[Settings]\ngtk-font-name=Cantarell ${points}\ngtk-enable-animations=false\n`,
+    join(config, 'gtk-4.0/settings.ini'), `[Settings]\ngtk-font-name=Cantarell 11\ngtk-enable-animations=false\n`,
   );
   await writeFile(join(folder, 'bus.conf'), BUS_CONFIG(folder));
   await writeFile(join(folder, 'services/org.a11y.Bus.service'), A11Y_SERVICE);
   return {
     PATH: '/usr/bin:/bin', HOME: folder, XDG_RUNTIME_DIR: join(folder, 'runtime'), XDG_CONFIG_HOME: config,
     XDG_DATA_HOME: join(folder, 'data'), XDG_CACHE_HOME: join(folder, 'cache'), LANG: 'C.UTF-8', GDK_BACKEND: 'x11',
-    GSK_RENDERER: 'cairo', GTK_A11Y: 'atspi', LIBGL_ALWAYS_SOFTWARE: '1', GSETTINGS_BACKEND: 'memory', ...extra,
+    GSK_RENDERER: 'cairo', GTK_A11Y: 'atspi', LIBGL_ALWAYS_SOFTWARE: '1', GSETTINGS_BACKEND: 'memory',
+    TEST_TEXT_SCALE: String(textScale), ...extra,
   };
 }

@@ -1,7 +1,7 @@
 /** Prompts as a person meets them: by pointer, by keyboard, several at once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DesktopSession, missingForDesktop } from './desktop-session.ts';
+import { DesktopSession, missingForDesktop, portrait } from './desktop-session.ts';
 import { promptOf } from './samples.ts';
 
 const missing = await missingForDesktop();
@@ -18,6 +18,7 @@ test('prompt window: Allow clicked by its name sends the proposed answer and clo
   await session.shown('label', 'curl may reach example.org on port 443 this once.');
   await session.shown('push button', 'Deny');
   await session.screenshot('prompt');
+  await portrait('prompt', 'readme');
   await session.dark(true);
   await session.click('push button', 'Details');
   await session.shown('label', 'Started by');
@@ -122,7 +123,7 @@ test('prompt window: an answer that the helper refuses is explained and can be g
   session.say({ do: 'refuse', call: 'answer', code: 'NotAuthorized', message: '' });
   session.say({ do: 'raise', prompt: promptOf() });
   await session.click('push button', 'Allow');
-  await session.shown('label', 'You are not allowed to do this.');
+  await session.shown('label', 'This answer needs an administrator’s password.');
   await session.shown('push button', 'Deny');
 });
 

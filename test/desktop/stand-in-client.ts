@@ -21,9 +21,11 @@ type Listeners = { [E in keyof HelperEvents]: Set<HelperEvents[E]> };
 
 export class StandInClient implements HelperClient {
   connected = false;
+  verified = true;
   current: HelperStatus;
   rules: RuleInfo[] = [];
   prompts: PromptInfo[] = [];
+  readonly expired = new Set<string>();
   /** Calls by name that are refused. */
   readonly refusals = new Map<string, { readonly code: ErrorCode; readonly message?: string }>();
   readonly #listeners: Listeners = {
@@ -63,7 +65,9 @@ export class StandInClient implements HelperClient {
   }
 
   end(nonce: string, why: 'answered' | 'expired' | 'withdrawn'): void {
-    this.prompts = this.prompts.filter((prompt) => prompt.nonce !== nonce);
+    // An expired prompt waits in the inbox, where it can still be answered.
+    if (why === 'expired') this.expired.add(nonce);
+    else this.prompts = this.prompts.filter((prompt) => prompt.nonce !== nonce);
     for (const listener of this.#listeners.promptWithdrawn) listener(nonce, why);
   }
 
@@ -116,14 +120,15 @@ export class StandInClient implements HelperClient {
   async exportRules(): Promise<string> { await this.#take('exportRules'); return ''; }
   async registerAgent(): Promise<{ readonly session: string; readonly verified: boolean }> {
     await this.#take('registerAgent');
-    return { session: '1', verified: true };
+    return { session: '1', verified: this.verified };
   }
   unregisterAgent(): Promise<void> { return this.#take('unregisterAgent'); }
   async answer(nonce: string, answer: Answer): Promise<AnswerResult> {
     await this.#take('answer', nonce, answer);
     if (!this.prompts.some((prompt) => prompt.nonce === nonce)) throw new BastionError('PromptGone');
+    const flows = this.expired.has(nonce) ? 0 : 1;
     this.end(nonce, 'answered');
-    return { rule_id: '', flows: 1 };
+    return { rule_id: '', flows };
   }
   async listPrompts(): Promise<Page<PromptInfo>> { await this.#take('listPrompts'); return { rows: this.prompts, next: '' }; }
   async queryFlows(): Promise<Page<FlowInfo>> { await this.#take('queryFlows'); return { rows: [], next: '' }; }

@@ -140,7 +140,7 @@ test('notification: asks with Deny, Allow and Details, escapes what is markup, a
   const shown = await server.shown.next();
   assert.equal(shown.summary, 'curl wants to connect');
   assert.equal(shown.body, 'a&lt;b&gt;.example, encrypted web (443)');
-  assert.deepEqual([...shown.actions.values()], ['Deny', 'Allow', 'Details']);
+  assert.deepEqual([...shown.actions.values()], ['Deny', 'Allow', 'Details', 'Details']);
   server.press(shown.id, 'allow');
   assert.deepEqual((await session.call('answer')).args, [promptOf().nonce, { action: 'allow', lifetime: 'once', scope: 'host' }]);
   await server.closed.next((id) => id === shown.id);
@@ -160,9 +160,11 @@ test('notification: several prompts are one notification, and a withdrawn prompt
   session.say({ do: 'raise', prompt: promptOf({ nonce: 'a' }) });
   const first = await server.shown.next();
   session.say({ do: 'raise', prompt: promptOf({ nonce: 'b', path: '/usr/bin/git' }) });
-  await server.closed.next((id) => id === first.id);
   const both = await server.shown.next();
+  assert.equal(both.id, first.id, 'it changes in its place');
   assert.equal(both.summary, '2 programs are waiting');
+  assert.equal(both.body, 'curl, git');
+  assert.deepEqual([...both.actions.values()], ['Show', 'Show']);
   session.say({ do: 'end', nonce: 'a', why: 'withdrawn' });
   const last = await server.shown.next();
   assert.equal(last.summary, 'git wants to connect');

@@ -118,7 +118,7 @@ test('rule editor: mistakes stand next to their field, the helper’s refusal to
 });
 
 test('window: 360 pixels are enough, and large text fits', options, async (t) => {
-  const session = await DesktopSession.start(t, { arguments: [], textScale: 1.5 });
+  const session = await DesktopSession.start(t, { arguments: [], textScale: 2 });
   session.say({ do: 'rules', rules: sampleRules(Date.now()) });
   await session.connect();
   await session.shown('label', 'Protecting');

@@ -70,7 +70,7 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     child.stdin?.end();
   });
 
-  test('a socket older than the hooks is found through sock_diag and checked by its cookie', async () => {
+  test('a datagram socket older than the hooks: the kernel names who sends', async () => {
     const first = await bed.open();
     await first.call({ op: 'close', unpin: true });
     await first.stop();
@@ -80,7 +80,7 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     const host = await bed.open();
     child.stdin?.write('1\n');
     const ask = await host.nextAsk();
-    assert.equal(ask.evidence, 'sock_diag');
+    assert.equal(ask.evidence, 'kernel');
     assert.equal(ask.path, bed.program);
     await host.answer({ id: ask.id, verdict: 'accept', rememberUntilNs: 0n });
     child.stdin?.write('2\n');

@@ -33,6 +33,17 @@ describe('fallback identification', { skip: missing ?? false }, () => {
     }
   });
 
+  test('programs that wait at the same time are each found as themselves', async () => {
+    const host = await bed.open({ kernel: null });
+    const programs = Array.from({ length: 12 }, (_, number) => bed.copy(`together-${String(number)}`));
+    const ended = programs.map((program) => bed.run(program, ['tcp', PEER4, 7]));
+    const asks = await host.until('every ask', () => (host.asks.length === programs.length ? host.asks : null));
+    assert.deepEqual(asks.map((ask) => ask.path).sort(), [...programs].sort());
+    assert.equal(new Set(asks.map((ask) => ask.owner?.pid)).size, programs.length);
+    for (const ask of asks) await host.answer({ id: ask.id, verdict: 'accept' });
+    assert.deepEqual(await Promise.all(ended), programs.map(() => 0));
+  });
+
   test('a decision for a program is repeated by the thread for its next connection', async () => {
     const host = await bed.open({ kernel: null });
     const first = bed.traffic('tcp', PEER4, 7);

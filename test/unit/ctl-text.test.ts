@@ -5,6 +5,7 @@ import { durationMs, parseLifetime } from '../../helper/ctl/text/duration.ts';
 import { cutEnd, cutMiddle, displayWidth, jsonText, printable, printableLines, shellWord } from '../../helper/ctl/text/escape.ts';
 import { localeOf, makeStyle, scriptFormat, terminalFormat } from '../../helper/ctl/text/format.ts';
 import { details, table } from '../../helper/ctl/text/table.ts';
+import type { Column } from '../../helper/ctl/text/table.ts';
 import { endpoint, serviceWords } from '../../helper/ctl/text/words.ts';
 import { keysOf } from '../../helper/ctl/io.ts';
 import { NOW_MS } from './ctl-support.ts';
@@ -140,4 +141,18 @@ test('keysOf: a bare Escape is a key; arrows and pastes are none', () => {
   assert.deepEqual(keysOf('\x1b[A'), []);
   assert.deepEqual(keysOf('aaaaaaaaaaaa'), []);
   assert.deepEqual(keysOf('\x03\x1a\x04'), ['interrupt', 'suspend', 'end']);
+});
+
+test('table: a narrow terminal leaves spare columns out before it cuts names beyond recognition', () => {
+  const columns: readonly Column<string>[] = [
+    { title: 'ID', cell: (id) => id, flexible: true },
+    { title: 'LATER', spare: 1, cell: () => 'kept longer' },
+    { title: 'FIRST', spare: 2, cell: () => 'goes first' },
+  ];
+  const heads = (width: number | null): string => table(columns, ['vendor-systemd-names'], width, (text) => text).split('\n')[0] ?? '';
+  assert.match(heads(null), /ID +LATER +FIRST/);
+  assert.match(heads(45), /ID +LATER +FIRST/);
+  assert.match(heads(44), /ID +LATER *$/);
+  assert.match(heads(30), /^ID *$/);
+  assert.ok(table(columns, ['vendor-systemd-names'], 22, (text) => text).includes('vendor-systemd-names'));
 });

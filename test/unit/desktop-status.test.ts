@@ -16,7 +16,7 @@ import { statusOf } from '../desktop/samples.ts';
 
 const NOW_MS = 1_800_000_000_000;
 const known = (change: Partial<Knowledge> = {}): Knowledge => (
-  { connected: true, sinceMs: NOW_MS, status: statusOf(), waiting: 0, agentProblem: '', ...change }
+  { connected: true, sinceMs: NOW_MS, status: statusOf(), waiting: 0, agentProblem: null, ...change }
 );
 
 test('status: every state has its own shield, and learning is not called protecting', () => {

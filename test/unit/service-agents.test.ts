@@ -70,7 +70,7 @@ test('Activity: one user has at most 8 live listeners, all users together 64; ag
   });
   const subscribe = async (from: Caller): Promise<void> => {
     const prepared = activity.served.methods['Subscribe']?.prepare([{}]);
-    await prepared?.run({ caller: from, allows: () => Promise.resolve(false) });
+    await prepared?.run({ caller: from, action: null, allows: () => Promise.resolve(false) });
   };
   for (let index = 0; index < SUBSCRIBER_LIMITS.perUid; index += 1) await subscribe(caller(1_000_000 + index));
   await subscribe(caller(1_000_000));

@@ -5,7 +5,7 @@ import type { Answer } from '../../helper/contract/types.ts';
 import { requirementOf } from '../../helper/service/authorize.ts';
 import { answerCost, forReceiver } from '../../helper/service/prompts.ts';
 import { isRootOwned } from '../../helper/service/trust.ts';
-import { promptView } from '../contract/memory-engine.ts';
+import { promptView, ruleRow } from '../contract/memory-engine.ts';
 
 const ALICE = { name: ':1.5', uid: 1000, pid: 50 };
 
@@ -27,6 +27,33 @@ test('answerCost: what an answer costs depends on whose prompt it is, how long i
 test('answerCost: an answer without a lifetime costs what the default lifetime costs', () => {
   const view = promptView('n', 1000, { default_lifetime: 'always' });
   assert.equal(answerCost(view, { action: 'allow' }, ALICE, false), ACTIONS.editRules);
+});
+
+test('answerCost: an answer that undoes a rule that forbids costs edit-rules, whoever gives it', () => {
+  const view = promptView('n', 1000, { user: 'alice' });
+  const closed = ruleRow('closed', { action: 'deny', address: '192.0.2.0/24' });
+  const always = { action: 'allow', lifetime: 'always', scope: 'any' } as const;
+  const cases: readonly (readonly [string, Answer, Partial<typeof closed>, boolean])[] = [
+    ['anything, past a closed network', always, {}, true],
+    ['anything while it runs', { ...always, lifetime: 'process' }, { action: 'drop' }, true],
+    ['the port, on a closed network', { ...always, scope: 'port' }, {}, true],
+    ['the port that is closed', { ...always, scope: 'port' }, { port: '80,400-500', protocol: 'tcp' }, true],
+    ['this host, at hours that are closed', { ...always, scope: 'host' }, { schedule: 'mon 09:00-17:00' }, true],
+    ['this host', { ...always, scope: 'host' }, {}, false],
+    ['the flows that wait and no more', { ...always, lifetime: 'once' }, {}, false],
+    ['a denial', { ...always, action: 'deny' }, {}, false],
+    ['another port than the closed one', { ...always, scope: 'port' }, { port: '80,500-600' }, false],
+    ['another protocol than the closed one', { ...always, scope: 'port' }, { protocol: 'udp,icmp' }, false],
+    ['what is closed for others', always, { user: 'bob' }, false],
+    ['what is closed for another program', always, { path: '/usr/bin/wget' }, false],
+    ['a rule that goes first in any case', always, { priority: 1 }, false],
+    ['an administrator’s rule, which always goes first', always, { tier: 'administrator' }, false],
+    ['a rule that is switched off', always, { enabled: false }, false],
+    ['a rule that allows', always, { action: 'allow' }, false],
+  ];
+  for (const [what, answer, rule, costs] of cases) {
+    assert.equal(answerCost(view, answer, ALICE, true, [{ ...closed, ...rule }]), costs ? ACTIONS.editRules : null, what);
+  }
 });
 
 test('forReceiver: an agent that is not the package’s is offered once and process only', () => {

@@ -89,9 +89,9 @@ class TerminalAgent {
   }
 
   /** From now on keys are read; before, the terminal may have belonged to a password dialog. */
-  takeKeyboard(verified: string): () => void {
+  takeKeyboard(greeting: readonly string[]): () => void {
     const { io } = this.#context;
-    this.#screen.print([verified]);
+    this.#screen.print(greeting.map((line) => cutEnd(printable(line), this.#screen.canvas().width)));
     this.#keyboard = io.keyboard((key) => this.#apply(this.#model.key(key, io.now())));
     this.#draw();
     return this.#client.on('connected', (connected) => {
@@ -191,9 +191,10 @@ async function run(context: Context): Promise<ExitCode> {
   let forget = (): void => undefined;
   try {
     const { session, verified } = await client.registerAgent();
-    const where = session === '' ? '' : ` of session ${session}`;
-    const limit = verified ? '' : ' Answers that outlast the program cost a password.';
-    forget = agent.takeKeyboard(cutEnd(printable(`Prompts${where} are asked here.${limit}`), io.columns() - 1));
+    // Without a login session the helper names the user instead, and that is who reads this.
+    const where = session === '' || session.startsWith('uid:') ? '' : ` of session ${session}`;
+    const limit = verified ? [] : ['Answers that outlast the program cost a password.'];
+    forget = agent.takeKeyboard([`Prompts${where} are asked here.`, ...limit]);
     const why = await Promise.race([ended, stopped, context.untilBridgeEnds().then(() => 'lost' as const)]);
     if (why === 'lost') throw new NotConnectedError('the connection over ssh ended');
     // The helper forgets an agent that left; this only spares it the wait.

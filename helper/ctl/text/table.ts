@@ -9,11 +9,15 @@ export interface Column<T> {
   readonly right?: boolean;
   /** May lose its middle when the terminal is too narrow; the others keep their text. */
   readonly flexible?: boolean;
+  /** Left out where the terminal is too narrow for it, the highest number first; `show` and --json have it. */
+  readonly spare?: number;
   readonly paint?: (row: T) => Paint;
 }
 
 const GAP = '  ';
 const NARROWEST = 8;
+/** A flexible column that is cut further can hardly be told from the next: others are left out before. */
+const READABLE = 20;
 
 function pad(text: string, width: number, right: boolean): string {
   const space = ' '.repeat(Math.max(0, width - displayWidth(text)));
@@ -34,14 +38,27 @@ function fit(widths: number[], flexible: readonly boolean[], limit: number): voi
   }
 }
 
+/** What is left when spare columns go until the rest can be read in `limit`. */
+function affordable<T>(columns: readonly Column<T>[], widths: ReadonlyMap<Column<T>, number>, limit: number): readonly Column<T>[] {
+  const needed = columns.reduce((sum, column) => {
+    const width = widths.get(column) ?? 0;
+    return sum + (column.flexible === true ? Math.min(width, READABLE) : width);
+  }, GAP.length * (columns.length - 1));
+  const spare = Math.max(...columns.map((column) => column.spare ?? 0));
+  if (needed <= limit || spare === 0) return columns;
+  return affordable(columns.filter((column) => column.spare !== spare), widths, limit);
+}
+
 /**
  * A heading line and one line for each row, each ending in a line feed. `width` is the terminal's, null for no limit (then
  * nothing is cut). The last column is never padded.
  */
-export function table<T>(columns: readonly Column<T>[], rows: readonly T[], width: number | null, heading: Paint): string {
+export function table<T>(all: readonly Column<T>[], rows: readonly T[], width: number | null, heading: Paint): string {
+  const natural = new Map(all.map((column) => [column, rows.reduce(
+    (most, row) => Math.max(most, displayWidth(printable(column.cell(row)) || '--')), displayWidth(column.title))]));
+  const columns = width === null ? all : affordable(all, natural, width);
   const cells = rows.map((row) => columns.map((column) => printable(column.cell(row)) || '--'));
-  const widths = columns.map((column, index) =>
-    cells.reduce((most, line) => Math.max(most, displayWidth(line[index] ?? '')), displayWidth(column.title)));
+  const widths = columns.map((column) => natural.get(column) ?? 0);
   if (width !== null) fit(widths, columns.map((column) => column.flexible === true), width);
   const line = (texts: readonly string[], paints: readonly (Paint | undefined)[]): string =>
     columns.map((column, index) => {

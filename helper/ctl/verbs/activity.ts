@@ -22,10 +22,10 @@ function columns(context: Context): readonly Column<FlowInfo>[] {
     { title: 'TIME', cell: (flow) => context.format.time(flow.time_ms, now) },
     { title: 'ACTION', cell: (flow) => flow.action, paint: (flow) => actionPaint(context, flow.action) },
     { title: 'APPLICATION', cell: (flow) => flow.application, flexible: true },
-    { title: 'UID', cell: (flow) => uidText(flow.uid), right: true },
-    { title: 'HOST', cell: (flow) => flow.host, flexible: true },
+    { title: 'UID', spare: 3, cell: (flow) => uidText(flow.uid), right: true },
+    { title: 'HOST', spare: 2, cell: (flow) => flow.host, flexible: true },
     { title: 'ADDRESS', cell: (flow) => endpoint(flow.address, flow.port, flow.protocol), flexible: true },
-    { title: 'PROTOCOL', cell: (flow) => flow.protocol },
+    { title: 'PROTOCOL', spare: 4, cell: (flow) => flow.protocol },
     { title: 'WHY', cell: (flow) => (flow.rule_id === '' ? flow.reason : `rule ${flow.rule_id}`), flexible: true },
   ];
 }

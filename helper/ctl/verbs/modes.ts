@@ -23,7 +23,7 @@ function modeSentence(mode: Mode): string {
     : 'Mode is learning: programs without a rule may connect, and it is recorded. Deny rules still hold.';
 }
 
-async function keepOrGoBack(context: Context, wanted: Mode, before: Mode, confirmMs: number): Promise<ExitCode> {
+async function keepOrGoBack(context: Context, wanted: Mode, before: Mode | 'off', confirmMs: number): Promise<ExitCode> {
   const client = await context.privilegedClient();
   if (await confirmWithin(context, `Keep mode ${wanted}?`, confirmMs)) {
     await client.setMode(wanted);
@@ -31,6 +31,10 @@ async function keepOrGoBack(context: Context, wanted: Mode, before: Mode, confir
     return EXIT.done;
   }
   // It would go back by itself at the end of the time; somebody who says no does not want to wait for that.
+  if (before === 'off') {
+    context.say('The firewall goes off again by itself.');
+    return EXIT.refused;
+  }
   if (before !== wanted) await client.setMode(before);
   context.say(`Mode is ${before} again.`);
   return EXIT.refused;
@@ -53,7 +57,8 @@ async function mode(context: Context, { args, options }: Invocation): Promise<Ex
     return EXIT.done;
   }
   const confirmMs = requireDurationMs('--confirm', confirm, CONFIRM_LIMITS_MS.low, CONFIRM_LIMITS_MS.high);
-  const { mode: before } = await client.status();
+  const { mode: modeBefore, state } = await client.status();
+  const before = state === 'off' ? state : modeBefore;
   const confirmSeconds = Math.round(confirmMs / 1000);
   await client.setMode(wanted, { confirmSeconds });
   if (context.options.json || !context.io.stdinIsTerminal || !context.io.stdoutIsTerminal) {

@@ -46,12 +46,12 @@ function columns(context: Context): readonly Column<RuleInfo>[] {
     { title: 'APPLICATION', cell: (rule) => rule.path || 'any', flexible: true },
     { title: 'TO', cell: (rule) => rule.address || 'any', flexible: true },
     { title: 'PORT', cell: (rule) => rule.port || 'any', flexible: true },
-    { title: 'PROTOCOL', cell: (rule) => rule.protocol || 'any' },
-    { title: 'USER', cell: (rule) => rule.user || 'any' },
-    { title: 'LIFETIME', cell: (rule) => lifetimeText(context, rule) },
-    { title: 'ENABLED', cell: (rule) => (rule.enabled ? 'yes' : 'no') },
-    { title: 'TIER', cell: (rule) => rule.tier },
-    { title: 'HITS', cell: (rule) => context.format.count(rule.hits), right: true },
+    { title: 'PROTOCOL', spare: 5, cell: (rule) => rule.protocol || 'any' },
+    { title: 'USER', spare: 7, cell: (rule) => rule.user || 'any' },
+    { title: 'LIFETIME', spare: 4, cell: (rule) => lifetimeText(context, rule) },
+    { title: 'ENABLED', spare: 1, cell: (rule) => (rule.enabled ? 'yes' : 'no') },
+    { title: 'TIER', spare: 3, cell: (rule) => rule.tier },
+    { title: 'HITS', spare: 6, cell: (rule) => context.format.count(rule.hits), right: true },
   ];
 }
 
@@ -150,7 +150,7 @@ export const rules: Noun = {
   name: 'rules',
   about: 'List and change rules',
   verbs: [
-    { name: 'list', about: 'List all rules', examples: ['rules', 'rules list --json'], run: list },
+    { name: 'list', about: 'List all rules', text: 'A narrow terminal leaves columns out; show and --json tell all.', examples: ['rules', 'rules list --json'], run: list },
     { name: 'show', about: 'Show one rule', args: [RULE_ARGUMENT], examples: ['rules show firefox-web'], run: show },
     {
       name: 'add',

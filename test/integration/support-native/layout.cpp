@@ -54,6 +54,7 @@ int main(int, char** arguments) {
   MEMBER(bastion_owner, gid);
   MEMBER(bastion_owner, mount_namespace);
   MEMBER(bastion_owner, flags);
+  MEMBER(bastion_owner, socket_type);
   MEMBER(bastion_owner, command);
   SIZE(bastion_destination);
   MEMBER(bastion_destination, address);
@@ -71,7 +72,7 @@ int main(int, char** arguments) {
   SIZE(bastion_flow_key);
   MEMBER(bastion_flow_key, cookie);
   MEMBER(bastion_flow_key, start_ns);
-  MEMBER(bastion_flow_key, inode);
+  MEMBER(bastion_flow_key, executable);
   MEMBER(bastion_flow_key, pid);
   MEMBER(bastion_flow_key, destination);
   SIZE(bastion_verdict_key);
@@ -89,9 +90,12 @@ int main(int, char** arguments) {
   MEMBER(bastion_settings, generation);
   MEMBER(bastion_settings, decide_in_thread);
   MEMBER(bastion_settings, drained_ns);
+  SIZE(bastion_seen_key);
+  MEMBER(bastion_seen_key, mount_namespace);
   SIZE(bastion_path_event);
   MEMBER(bastion_path_event, length);
   MEMBER(bastion_path_event, complete);
+  MEMBER(bastion_path_event, mount_namespace);
   MEMBER(bastion_path_event, names);
   return differences == 0 ? 0 : 1;
 }

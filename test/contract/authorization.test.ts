@@ -1,0 +1,157 @@
+/** Every method and property of the contract, called by everybody who could, against the table of what each of them gets. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { INTERFACES, BUS_NAME, OBJECT_PATH } from '../../helper/contract/names.ts';
+import { Variant, connectBus } from '../../helper/contract/transport.ts';
+import type { BusConnection, IncomingMessage } from '../../helper/contract/transport.ts';
+import { clientOf, noLab, until } from '../integration/support.ts';
+import { Lab } from '../lab/lab.ts';
+import { ROOT } from '../lab/process.ts';
+import { contractXml, declaredMembers } from './contract-xml.ts';
+
+/** `active`: as polkit's defaults treat the user of an active local session; `user` and `other` have none. */
+const CALLERS = { other: 1, user: 65_534, active: 5, root: 0 } as const;
+type CallerName = keyof typeof CALLERS;
+const ACTIVE_RULES = `polkit.addRule(function (action, subject) {
+  var granted = ["view", "register-agent", "answer"];
+  if (subject.user === "games" && granted.indexOf(action.id.replace("org.bastionfirewall.helper1.", "")) >= 0) return polkit.Result.YES;
+});
+`;
+const PROPERTIES = 'org.freedesktop.DBus.Properties';
+const RULE = { action: new Variant('s', 'deny'), address: new Variant('s', '192.0.2.1') };
+
+/** Arguments that would do something if they were let: an authorization that is missing shows. */
+function argumentsOf(name: string, nonce: string, flow: string): readonly unknown[] {
+  const known: Readonly<Record<string, readonly unknown[]>> = {
+    'Helper1.SetMode': ['enforcing', {}], 'Helper1.Pause': [1], 'Helper1.SetLogLevel': ['info'],
+    'Rules.List': [10, ''], 'Rules.Get': ['in-lab'], 'Rules.Export': ['toml'], 'Rules.Add': [{ ...RULE, id: new Variant('s', 'added') }],
+    'Rules.Update': ['in-lab', { enabled: new Variant('b', true) }], 'Rules.Remove': ['added'],
+    'Prompts.RegisterAgent': [{}], 'Prompts.Answer': [nonce, { action: new Variant('s', 'deny'), lifetime: new Variant('s', 'once') }],
+    'Prompts.ListPending': [10, ''],
+    'Activity.Query': [{}, 10, ''], 'Activity.Subscribe': [{}], 'Activity.Explain': [flow],
+    'Properties.Get': [INTERFACES.helper, 'Mode'], 'Properties.GetAll': [INTERFACES.helper],
+    'Properties.Set': [INTERFACES.helper, 'Mode', new Variant('s', 'learning')],
+  };
+  return known[name] ?? [];
+}
+
+/** `Rules.Add` of `org.bastionfirewall.Helper1.Rules` and `Add`. */
+function shortName(interfaceName: string, member: string): string {
+  return `${interfaceName.slice(interfaceName.lastIndexOf('.') + 1)}.${member}`;
+}
+
+describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 60_000 }, () => {
+  let lab: Lab;
+  const connections: BusConnection[] = [];
+  const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as {
+    readonly methods: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
+    readonly properties: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
+  };
+
+  before(async () => {
+    lab = await Lab.create({ polkit: 'strict', rules: '[[rule]]\nid = "in-lab"\naction = "deny"\ndestination = { address = "192.0.2.9" }\n' });
+    const watcher = await connectAs('root');
+    const reloaded = new Promise<void>((resolve) => {
+      watcher.onSignal((signal) => {
+        if (signal.interface === 'org.freedesktop.PolicyKit1.Authority') resolve();
+      });
+    });
+    await watcher.addMatch("type='signal',interface='org.freedesktop.PolicyKit1.Authority',member='Changed'");
+    writeFileSync(join(lab.folder, 'bus', 'rules.d', '50-active.rules'), ACTIVE_RULES);
+    await reloaded;
+  });
+  after(async () => {
+    for (const bus of connections) bus.close();
+    await lab.dispose();
+  });
+
+  async function connectAs(caller: CallerName): Promise<BusConnection> {
+    process.seteuid?.(CALLERS[caller]);
+    const stream = connect({ path: lab.busAddress.slice('unix:path='.length) });
+    process.seteuid?.(0);
+    const bus = await connectBus({ stream });
+    connections.push(bus);
+    return bus;
+  }
+
+  /** 'done', or the last word of the error's name. */
+  async function outcome(bus: BusConnection, interfaceName: string, member: string, signature: string, body: readonly unknown[]): Promise<string> {
+    try {
+      await bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: interfaceName, member, signature, body });
+      return 'done';
+    } catch (error: unknown) {
+      return error instanceof Error && 'errorName' in error ? String(error.errorName).split('.').at(-1) ?? '' : String(error);
+    }
+  }
+
+  test('each method gives each caller what the table says, and none is missing in it', async () => {
+    const client = clientOf(lab);
+    const held = lab.run(['curl', '--silent', '--max-time', '30', `http://${lab.peer4}/`]);
+    const prompt = await until('a prompt', async () => (await client.listPrompts(1, '')).rows[0] ?? null);
+    await lab.run(['curl', '--silent', '--max-time', '5', 'http://192.0.2.9/']);
+    const flow = (await client.queryFlows({}, 1, '')).rows[0]?.id ?? '';
+    const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'method');
+    // A pause would answer the prompt, and off end it.
+    const first = declared.filter((one) => one.interface === INTERFACES.prompts);
+    const rest = declared.filter((one) => one.interface !== INTERFACES.prompts);
+    const found: Record<string, Record<string, string>> = {};
+    for (const members of [first, rest]) {
+      for (const caller of ['other', 'user', 'active', 'root'] as const) {
+        const bus = await connectAs(caller);
+        for (const { interface: interfaceName, name, signature } of members) {
+          const short = shortName(interfaceName, name);
+          found[short] ??= {};
+          found[short][caller] = await outcome(bus, interfaceName, name, signature, argumentsOf(short, prompt.nonce, flow));
+        }
+      }
+    }
+    client.close();
+    await held;
+    assert.deepEqual(found, table.methods);
+  });
+
+  test('each property is read by those who may see the state, and set by nobody', async () => {
+    const found: Record<string, Record<string, string>> = {};
+    const properties = declaredMembers(contractXml()).filter(({ kind }) => kind === 'property');
+    for (const caller of ['other', 'user', 'active', 'root'] as const) {
+      const bus = await connectAs(caller);
+      for (const { interface: interfaceName, name, signature } of properties) {
+        const short = shortName(interfaceName, name);
+        const read = await outcome(bus, PROPERTIES, 'Get', 'ss', [interfaceName, name]);
+        found[short] ??= {};
+        found[short][caller] = read;
+        const value = new Variant(signature, signature === 's' ? 'learning' : signature === 't' ? 0n : signature === 'a{sv}' ? {} : []);
+        assert.equal(await outcome(bus, PROPERTIES, 'Set', 'ssv', [interfaceName, name, value]), 'PropertyReadOnly', `${short} by ${caller}`);
+      }
+    }
+    assert.deepEqual(found, table.properties);
+  });
+
+  test('whoever may not see the state hears nothing of it, whatever match rules he adds', async () => {
+    const heard: Record<string, string[]> = { other: [], user: [], active: [] };
+    for (const caller of ['other', 'user', 'active'] as const) {
+      const bus = await connectAs(caller);
+      bus.onSignal((signal: IncomingMessage) => {
+        if (signal.path === OBJECT_PATH) heard[caller]?.push(`${signal.member} ${JSON.stringify(signal.body(), (_key, part: unknown) => (typeof part === 'bigint' ? Number(part) : part))}`);
+      });
+      await bus.addMatch(`type='signal',sender='${BUS_NAME}'`);
+      await bus.addMatch(`type='signal',path='${OBJECT_PATH}'`);
+      await outcome(bus, INTERFACES.helper, 'Ping', '', []);
+    }
+    const root = clientOf(lab);
+    await root.setMode('learning');
+    await root.setMode('enforcing');
+    await until('the news of the mode', () => Promise.resolve(heard['active']?.some((line) => line.includes('enforcing')) === true ? true : null));
+    const held = lab.run(['curl', '--silent', '--max-time', '30', `http://${lab.peer4}/`]);
+    const prompt = await until('a prompt', async () => (await root.listPrompts(1, '')).rows.find((row) => row.status === 'pending') ?? null);
+    await root.answer(prompt.nonce, { action: 'deny', lifetime: 'once', scope: 'host' });
+    await held;
+    root.close();
+    // That rules have changed is no secret, which ones is: the signal says nothing.
+    assert.deepEqual(new Set([...(heard['other'] ?? []), ...(heard['user'] ?? [])].filter((line) => line !== 'Changed []')), new Set());
+    assert.ok(heard['active']?.every((line) => !line.startsWith('Prompt') && !line.startsWith('Flows')));
+  });
+});

@@ -1,0 +1,135 @@
+/** The real service, the real polkit, and a person who says yes, says no, says nothing, or leaves. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { polkitAuthority } from '../../helper/adapters/polkit.ts';
+import { Variant, connectBus } from '../../helper/contract/transport.ts';
+import { MemoryEngine } from '../contract/memory-engine.ts';
+import { LOCAL, ServiceRig, cannotServe } from '../contract/service-rig.ts';
+import { ROOT, within } from '../lab/process.ts';
+
+const LIMIT_MS = 20_000;
+const NOT_AUTHORIZED = 'org.bastionfirewall.Error.NotAuthorized';
+
+describe('security: a person and polkit', { skip: cannotServe(), timeout: 120_000 }, () => {
+  let rig: ServiceRig;
+  const people = new Set<ChildProcess>();
+  before(async () => {
+    rig = await ServiceRig.start();
+    rig.service?.close();
+  });
+  after(() => rig.close());
+  beforeEach(async () => {
+    rig.engine = new MemoryEngine();
+    await rig.serve();
+  });
+  afterEach(() => {
+    for (const child of people) child.kill('SIGKILL');
+    people.clear();
+    rig.disconnectAll();
+    rig.service?.close();
+  });
+
+  /** Starts a person who calls; `tells` waits for what it tells next and gives the rest of the line. */
+  function person(call: 'learning' | 'rule', how: 'ask' | 'quiet'): {
+    readonly tells: (what: string) => Promise<readonly string[]>;
+    readonly told: readonly string[];
+    readonly say: (line: string) => void;
+  } {
+    const become = ['--reuid', String(LOCAL.uid), '--regid', String(LOCAL.uid), '--clear-groups', '--'];
+    const child = spawn('setpriv', [
+      ...become, process.execPath, join(ROOT, 'test/security/polkit-person.ts'), rig.address, call, how,
+    ], { stdio: ['pipe', 'pipe', 'inherit'] });
+    people.add(child);
+    const lines = createInterface({ input: child.stdout });
+    const told: string[] = [];
+    const unread: string[][] = [];
+    lines.on('line', (line) => {
+      const words = (JSON.parse(line) as unknown[]).map(String);
+      told.push(words[0] ?? '');
+      unread.push(words);
+    });
+    const next = async (what: string): Promise<readonly string[]> => {
+      for (;;) {
+        const first = unread.shift();
+        if (first === undefined) await once(lines, 'line');
+        else if (first[0] === what) return first.slice(1);
+      }
+    };
+    return {
+      told,
+      tells: (what) => within(next(what), LIMIT_MS, () => `waited for '${what}', had ${told.join(', ')}`),
+      say: (line) => void child.stdin.write(`${line}\n`),
+    };
+  }
+
+  /** What a session's agent does when the right password was typed. */
+  async function approve(cookie: string): Promise<void> {
+    const bus = await rig.connectAs(0);
+    await bus.call({
+      destination: 'org.freedesktop.PolicyKit1', path: '/org/freedesktop/PolicyKit1/Authority',
+      interface: 'org.freedesktop.PolicyKit1.Authority', member: 'AuthenticationAgentResponse2', signature: 'us(sa{sv})',
+      body: [LOCAL.uid, cookie, ['unix-user', { uid: new Variant('u', 0) }]],
+    });
+  }
+
+  test('says yes: the call is carried out once, as it was when it was made, and the dialog says what it is', async () => {
+    const { tells, say } = person('rule', 'ask');
+    const [action, message, cookie] = await tells('dialog');
+    assert.equal(action, 'org.bastionfirewall.helper1.edit-rules');
+    assert.match(message ?? '', /add deny \/usr\/bin\/env no-env/);
+    assert.deepEqual(rig.engine.done, []);
+    await approve(cookie ?? '');
+    say('answered');
+    assert.deepEqual(await tells('result'), ['done']);
+    assert.deepEqual(rig.engine.done, ['add no-env']);
+    assert.deepEqual([rig.engine.rows.get('no-env')?.action, rig.engine.rows.get('no-env')?.path], ['deny', '/usr/bin/env']);
+  });
+
+  test('says no: nothing is carried out, and the caller is told', async () => {
+    const { tells, say } = person('learning', 'ask');
+    await tells('dialog');
+    say('answered');
+    assert.deepEqual(await tells('result'), [NOT_AUTHORIZED]);
+    assert.deepEqual(rig.engine.done, []);
+  });
+
+  test('is not asked by a call without the flag', async () => {
+    const { tells, told } = person('learning', 'quiet');
+    assert.deepEqual(await tells('result'), [NOT_AUTHORIZED]);
+    assert.ok(!told.includes('dialog'));
+    assert.deepEqual(rig.engine.done, []);
+  });
+
+  test('says nothing: at the end of the time nothing is carried out, the dialog goes, and a late yes changes nothing', async () => {
+    const asking = await connectBus({ address: rig.address });
+    const { authority } = rig;
+    rig.authority = polkitAuthority(asking, { log: () => undefined, setLevel: () => undefined }, { dialogMs: 1000 });
+    try {
+      const { tells } = person('learning', 'ask');
+      const [, , cookie] = await tells('dialog');
+      assert.deepEqual(await tells('result'), [NOT_AUTHORIZED]);
+      assert.deepEqual(await tells('cancelled'), [cookie]);
+      await assert.rejects(approve(cookie ?? ''));
+      assert.deepEqual(rig.engine.done, []);
+    } finally {
+      rig.authority = authority;
+      asking.close();
+    }
+  });
+
+  test('leaves: the dialog goes with the caller, and a yes given just then carries nothing out', async () => {
+    const { tells, say } = person('learning', 'ask');
+    const [, , cookie] = await tells('dialog');
+    say('leave');
+    assert.deepEqual(await tells('cancelled'), [cookie]);
+    await approve(cookie ?? '').catch(() => undefined);
+    say('answered');
+    await rig.clientAs(LOCAL.uid).ping();
+    assert.deepEqual(rig.engine.done, []);
+  });
+});
