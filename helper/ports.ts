@@ -28,6 +28,8 @@ export interface Ask {
   /** The name that a DNS query asks for, when the flow is one. */
   readonly dnsQuestion: string | null;
   readonly heldAtNs: BootNs;
+  /** A server's datagram to a UDP peer that spoke first to this very socket. */
+  readonly answersPeer: boolean;
 }
 
 export interface AskAnswer {

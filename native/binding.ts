@@ -58,6 +58,8 @@ export interface NativeAsk {
   /** UDP payload of a datagram to port 53, at most 512 bytes; null otherwise. */
   readonly payload: Uint8Array | null;
   readonly heldAtNs: bigint;
+  /** A server's datagram to a UDP peer that spoke first to this very socket. */
+  readonly answersPeer: boolean;
 }
 
 /** One summary line of a packet that reached the queue, for `monitor --packets`. */
@@ -215,7 +217,8 @@ export interface NativeBinding {
 type AskParts = readonly [
   id: number, family: 4 | 6, protocol: number, sourceAddress: string, sourcePort: number, destinationAddress: string,
   destinationPort: number, evidence: NativeAsk['evidence'], path: string | null, interfaceIndex: number,
-  interfaceName: string, length: number, payload: Uint8Array | null, heldAtNs: bigint, owned: boolean, cookie: bigint,
+  interfaceName: string, length: number, payload: Uint8Array | null, heldAtNs: bigint, answersPeer: boolean, owned: boolean,
+  cookie: bigint,
   pid: number, startNs: bigint, uid: number, gid: number, mountNamespace: number, networkNamespace: bigint, cgroup: bigint,
   command: string, device: number, inode: bigint, generation: number, ctimeSec: number,
 ];
@@ -242,7 +245,8 @@ interface RawBinding extends Omit<NativeBinding, 'open'> {
 function makeAsk(
   ...[
     id, family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort, evidence, path, interfaceIndex,
-    interfaceName, length, payload, heldAtNs, owned, cookie, pid, startNs, uid, gid, mountNamespace, networkNamespace, cgroup,
+    interfaceName, length, payload, heldAtNs, answersPeer, owned, cookie, pid, startNs, uid, gid, mountNamespace,
+    networkNamespace, cgroup,
     command, device, inode, generation, ctimeSec,
   ]: AskParts
 ): NativeAsk {
@@ -253,7 +257,7 @@ function makeAsk(
       cookie, pid, startNs, uid, gid, executable: { device, inode, generation, ctimeSec }, mountNamespace, networkNamespace,
       cgroup, command,
     },
-    evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs,
+    evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs, answersPeer,
   };
 }
 

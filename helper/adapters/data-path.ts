@@ -65,6 +65,7 @@ function askOf(ask: NativeAsk, check: FileCheck): Ask {
     lengthBytes: ask.length,
     dnsQuestion: dnsQuestion(ask.payload),
     heldAtNs: ask.heldAtNs,
+    answersPeer: ask.answersPeer,
   };
 }
 

@@ -157,7 +157,7 @@ export interface Rule {
 
 /** Why a decision was taken. */
 export const REASONS = [
-  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'limit', 'helper-stopping',
+  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'reply', 'limit', 'helper-stopping',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -35,7 +35,7 @@ function byRule(action: RuleAction, evaluation: Evaluation): Decision {
  * `ask` means: nobody has decided yet, raise a prompt. Deny rules hold in every mode and while paused; allow rules are named
  * as the reason even where the mode would have allowed anyway.
  */
-export function decide(facts: Facts, evaluation: Evaluation, posture: Posture): Decision {
+export function decide({ ask, facts }: { readonly ask: Pick<Ask, 'answersPeer'>; readonly facts: Facts }, evaluation: Evaluation, posture: Posture): Decision {
   const action = evaluation.rule?.action ?? null;
   if (action === 'deny' || action === 'drop' || action === 'allow') return byRule(action, evaluation);
   if (posture.paused) return { action: 'allow', reason: 'paused', ruleId: null };
@@ -44,6 +44,7 @@ export function decide(facts: Facts, evaluation: Evaluation, posture: Posture): 
     return { action: posture.untracked === 'pass' ? 'allow' : 'drop', reason: 'no-owner', ruleId: null };
   }
   if (action === 'ask') return byRule('ask', evaluation);
+  if (ask.answersPeer) return { action: 'allow', reason: 'reply', ruleId: null };
   return { action: posture.defaultAction, reason: 'default-action', ruleId: null };
 }
 

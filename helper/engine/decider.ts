@@ -26,6 +26,9 @@ export interface Resolved {
 /** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
 const ONCE_BY_TUPLE_MS = 60_000;
 
+/** A server's answers to one peer are asked about again after this; nobody notices. */
+const REPLY_MS = 60_000;
+
 export class Decider {
   readonly #book: RuleBook;
   readonly #log: FlowLog;
@@ -39,7 +42,7 @@ export class Decider {
   /** Decides what needs no person: by a rule, the mode, or an answer that covers this very flow. False: nobody has decided. */
   tryDecide(held: Held, turn: Turn): boolean {
     const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
-    const decision = decide(held.facts, evaluation, turn.posture);
+    const decision = decide(held, evaluation, turn.posture);
     if (decision.action !== 'ask') {
       this.#settle(held, decision, evaluation, turn);
       return true;
@@ -71,7 +74,10 @@ export class Decider {
   }
 
   #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
-    turn.batch.remember(ask, decision, remembering(facts, evaluation, turn.instant.moment.nowMs));
+    const memory = remembering(facts, evaluation, turn.instant.moment.nowMs);
+    // Only this socket was spoken to: the program may not call that peer from another one.
+    const said = decision.reason === 'reply' && memory.for === 'program' ? { for: 'socket', lastsMs: REPLY_MS } as const : memory;
+    turn.batch.remember(ask, decision, said);
     if (decision.ruleId !== null) this.#book.hit(decision.ruleId, turn.instant.wallMs);
     turn.record(this.#log, ask, decision, evaluation.next?.id ?? null);
   }

@@ -54,6 +54,8 @@ function sentence(record: FlowRecord, rule: Rule | null, next: Rule | null): str
       return `${done} because nobody answered the prompt in time`;
     case 'no-owner':
       return `${done} because no program could be found that owns it`;
+    case 'reply':
+      return `${done} because it answers a peer that spoke first, and no rule refuses it`;
     case 'limit':
       return `${done} without a prompt, because too many were waiting`;
     case 'helper-stopping':

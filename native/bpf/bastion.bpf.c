@@ -236,7 +236,8 @@ static __always_inline int still_waits(const struct bastion_pending *known)
  * Notes who sent the packet that goes to the queue next, before it can get there. Two programs under one tuple
  * (SO_REUSEPORT, raw sockets, a socket passed on) cannot be told apart by the reader: neither is named then.
  */
-static __always_inline void record_pending(__u64 cookie, const struct bastion_owner *owner, const struct bastion_tuple *tuple)
+static __always_inline void record_pending(__u64 cookie, const struct bastion_owner *owner, const struct bastion_tuple *tuple,
+					   __u32 flags)
 {
 	struct bastion_pending entry = {};
 	struct bastion_pending *known;
@@ -244,12 +245,13 @@ static __always_inline void record_pending(__u64 cookie, const struct bastion_ow
 	if (owner)
 		entry.owner = *owner;
 	entry.owner.cookie = cookie;
+	entry.flags = flags;
 	/*
 	 * The kernel's own answers, which have an exception, or a ping socket without a record: its holder in /proc is not
 	 * proof of who sends, because a descriptor can be held where /proc does not show it.
 	 */
 	if (!owner && (tuple->destination.protocol == IPPROTO_ICMP || tuple->destination.protocol == IPPROTO_ICMPV6))
-		entry.flags = BASTION_PENDING_AMBIGUOUS;
+		entry.flags |= BASTION_PENDING_AMBIGUOUS;
 	entry.recorded_ns = bpf_ktime_get_boot_ns();
 	count(BASTION_COUNT_UNDECIDED);
 	if (!bpf_map_update_elem(&pending, tuple, &entry, BPF_NOEXIST))
@@ -311,10 +313,10 @@ int xt_allow(struct __sk_buff *skb)
 	owner = sender_of(cookie, &tuple, &caller);
 	verdict = remembered(cookie, owner, &tuple.destination);
 	reply = answers_peer(cookie, owner, &tuple.destination);
-	if (verdict == BASTION_ACCEPT || (!verdict && reply)) {
+	if (verdict == BASTION_ACCEPT) {
 		count(BASTION_COUNT_ALLOWED);
 		return 1;
 	}
-	record_pending(cookie, owner, &tuple);
+	record_pending(cookie, owner, &tuple, reply ? BASTION_PENDING_REPLY : 0);
 	return 0;
 }

@@ -32,6 +32,8 @@
 
 /* bastion_pending.flags: nobody can be named, for example because packets of two programs wait under one tuple. */
 #define BASTION_PENDING_AMBIGUOUS 1
+/* A server's datagram to a UDP peer that spoke first: passes unless something refuses it. */
+#define BASTION_PENDING_REPLY 2
 
 /* Values of `peers`. */
 #define BASTION_PEER_SPOKE_FIRST 1

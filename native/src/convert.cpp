@@ -64,6 +64,7 @@ napi_value makeAsk(const Maker& make, napi_value maker, const AskReport& ask) {
       make.number(ask.length),
       ask.payload.empty() ? make.null() : make.bytes(ask.payload),
       make.bigint(ask.heldAtNs),
+      make.boolean(ask.answersPeer),
       make.boolean(who.owner.has_value()),
       make.bigint(owner.cookie),
       make.number(owner.pid),

@@ -31,6 +31,7 @@ struct AskReport {
   uint32_t length = 0;
   std::vector<uint8_t> payload;
   uint64_t heldAtNs = 0;
+  bool answersPeer = false;
 };
 
 struct EndReport {

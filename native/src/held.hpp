@@ -35,6 +35,8 @@ struct HeldFlow {
   uint32_t limitUid = 0;
   uint64_t heldAtNs = 0;
   uint64_t deadlineNs = 0;
+  /// A server's datagram to a UDP peer that spoke first.
+  bool answersPeer = false;
 };
 
 struct HeldLimits {

@@ -33,6 +33,7 @@ struct DataPath::Subject {
   FlowIdentity identity;
   uint64_t cookie = 0;
   uint32_t uid = noUid;
+  bool answersPeer = false;
 };
 
 void DataPath::run() {
@@ -105,6 +106,7 @@ DataPath::Subject DataPath::identify(const bastion_tuple& tuple, const QueuedPac
     return subject;
   }
   subject.uid = entry.owner.uid;
+  subject.answersPeer = (entry.flags & BASTION_PENDING_REPLY) != 0;
   subject.attribution.owner = entry.owner;
   subject.attribution.evidence = Evidence::kernel;
   return subject;
@@ -153,6 +155,7 @@ void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subj
   flow.interfaceIndex = packet.interfaceIndex;
   flow.length = packet.length;
   flow.limitUid = uid;
+  flow.answersPeer = subject.answersPeer;
   flow.heldAtNs = bootNs();
   flow.deadlineNs = flow.heldAtNs + answerDeadlineNs_;
   const bastion_destination& to = parsed.tuple.destination;
@@ -195,7 +198,7 @@ void DataPath::tellAsk(HeldFlow& flow) {
   }
   counters_.asks += 1;
   reports_.asks.push_back({flow.id, flow.tuple, who, flow.interfaceIndex, interfaceName(flow.interfaceIndex), flow.length,
-                           flow.payload, flow.heldAtNs});
+                           flow.payload, flow.heldAtNs, flow.answersPeer});
   announce();
 }
 

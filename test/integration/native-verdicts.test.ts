@@ -139,20 +139,23 @@ describe('native data path', { skip: missing ?? false }, () => {
     await endInput(child);
   });
 
-  test('peers: a server answers who spoke to it first; it asks before it speaks first itself', async () => {
+  test('peers: an answer to who spoke first is told as one; what the server says first is not', async () => {
     const host = await bed.open();
     const server = await saidReady(bed.start(bed.program, ['udp-server', PEER4, 9100, 9007]));
-    assert.equal(await bed.fromPeer('udp-echo', CLIENT4, 9007), 0);
-    assert.equal((await host.counters()).packets, 0);
+    const spoken = bed.fromPeer('udp-echo', CLIENT4, 9007);
+    const answer = await host.nextAsk();
+    assert.equal(answer.answersPeer, true);
+    await host.answer({ id: answer.id, verdict: 'accept' });
+    assert.equal(await spoken, 0);
 
     server.stdin?.write('1\n');
     const ask = await host.nextAsk();
-    assert.equal(ask.tuple.destinationPort, 9100);
+    assert.deepEqual([ask.tuple.destinationPort, ask.answersPeer], [9100, false]);
     await host.answer({ id: ask.id, verdict: 'drop' });
     const stranger = await saidReady(bed.startPeer('udp-server', CLIENT4, 9007, 9100));
     stranger.stdin?.write('1\n');
     const reply = await host.nextAsk();
-    assert.equal(reply.tuple.destinationPort, 9100, 'a peer undid a refusal by speaking');
+    assert.deepEqual([reply.tuple.destinationPort, reply.answersPeer], [9100, false], 'a peer undid a refusal by speaking');
     await host.answer({ id: reply.id, verdict: 'drop' });
     await Promise.all([endInput(server), endInput(stranger)]);
   });

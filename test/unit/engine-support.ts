@@ -184,6 +184,7 @@ export interface AskChange {
   readonly owner?: Partial<Owner> | null;
   readonly tuple?: Partial<Tuple>;
   readonly attribution?: Partial<Attribution>;
+  readonly answersPeer?: boolean;
   readonly dnsQuestion?: string;
 }
 
@@ -268,6 +269,7 @@ export class Rig {
     return {
       id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: 'eth0', lengthBytes: 60,
       dnsQuestion: change.dnsQuestion ?? null, heldAtNs: this.time.ns,
+      answersPeer: change.answersPeer ?? false,
     };
   }
 

@@ -30,6 +30,8 @@ describe('decisions', () => {
     ['accept mode-learning', 'learning', [], { mode: 'learning' }, {}],
     ['accept mode-learning', 'learning, an ask rule', [rule('a', 'ask')], { mode: 'learning' }, {}],
     ['refuse rule', 'learning, a deny rule', [denyCurl], { mode: 'learning' }, {}],
+    ['accept reply', 'a server that answers a peer', [], { defaultAction: 'deny' }, { answersPeer: true }],
+    ['refuse rule', 'a denied server that answers a peer', [denyCurl], {}, { answersPeer: true }],
     ['drop no-owner', 'no owner', [allowCurl], {}, NOBODY],
     ['drop no-owner', 'no owner, whatever the default action', [], { defaultAction: 'allow' }, NOBODY],
     ['drop no-owner', 'no owner and an ask rule', [rule('a', 'ask')], {}, NOBODY],
