@@ -34,21 +34,25 @@ function kindFor(argument: string | undefined): Kind | 'help' | null {
   return process.stdin.isTTY && process.stdout.isTTY ? '--terminal' : '--tour';
 }
 
-/** One curl behind the firewall; says in words how it went. */
-async function visit(lab: Lab): Promise<void> {
+/** One curl behind the firewall; tells in words how it went. */
+async function visit(lab: Lab): Promise<string> {
   const done = await lab.run(['curl', '--silent', '--show-error', '--max-time', '120', `http://${lab.peer4}/`], { timeoutMs: 130_000 });
-  say(done.status === 0 ? `curl got its page: ${done.stdout.trim().slice(0, 60)}` : `curl failed: ${done.stderr.trim()}`);
+  return done.status === 0 ? `curl got its page: ${done.stdout.trim().slice(0, 60)}` : `curl failed: ${done.stderr.trim()}`;
+}
+
+/** One curl, and an agent in this terminal for as long as it takes. */
+async function visitWithAgent(lab: Lab): Promise<void> {
+  const agent = lab.spawn([lab.ctlPath, 'agent'], { stdio: 'inherit' });
+  const result = await visit(lab);
+  await endChild(agent, AGENT_GRACE_MS);
+  say(`\n${result}`);
 }
 
 async function inTerminal(lab: Lab): Promise<void> {
   say(`curl now asks for http://${lab.peer4}/. It has no rule, so it is held until you answer.\n`);
-  const agent = lab.spawn([lab.ctlPath, 'agent'], { stdio: 'inherit' });
-  await visit(lab);
-  await endChild(agent, AGENT_GRACE_MS);
-  say('\nA second curl, which is asked about only if you allowed or denied the first one once:');
-  const again = lab.spawn([lab.ctlPath, 'agent'], { stdio: 'inherit' });
-  await visit(lab);
-  await endChild(again, AGENT_GRACE_MS);
+  await visitWithAgent(lab);
+  say('\nA second curl, which is asked about only if your answer was for the first one alone:\n');
+  await visitWithAgent(lab);
   say('');
   await once(lab.spawn([lab.ctlPath, 'rules', 'list'], { stdio: 'inherit' }), 'exit');
   say('More: npm run lab -- bash');
@@ -59,7 +63,7 @@ async function onDesktop(lab: Lab): Promise<void> {
   if (desktop === null) throw new Error('the desktop application could not be started; see: npm run build');
   try {
     say(`curl asks for http://${lab.peer4}/: answer in the notification or the window.`);
-    await visit(lab);
+    say(await visit(lab));
     if (!process.stdin.isTTY) {
       await once(desktop, 'exit');
       return;
