@@ -37,6 +37,12 @@ def walk(node):
         yield from walk(child)
 
 
+def role_of(node):
+    """Newer versions of AT-SPI call a push button a button."""
+    name = node.get_role_name()
+    return "push button" if name == "button" else name
+
+
 def names_of(command):
     """GTK 4.8 says the label of a plain button twice."""
     return (command["name"], f"{command['name']} {command['name']}")
@@ -44,7 +50,7 @@ def names_of(command):
 
 def matches(node, command):
     try:
-        if node.get_role_name() != command["role"] or node.get_name() not in names_of(command):
+        if role_of(node) != command["role"] or node.get_name() not in names_of(command):
             return False
         return command.get("any_state", False) or node.get_state_set().contains(Atspi.StateType.SENSITIVE)
     except Exception:
