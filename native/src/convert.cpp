@@ -14,23 +14,29 @@ constexpr uint32_t largestDeadlineMs = 24 * 3600 * 1000;
 
 std::string_view commandOf(const bastion_owner& owner) { return {owner.command, strnlen(owner.command, sizeof owner.command)}; }
 
-napi_value makeTuple(const Maker& make, const bastion_tuple& tuple) {
-  const bastion_destination& to = tuple.destination;
-  const napi_value object = make.object();
-  make.set(object, "family", make.number(to.family));
-  make.set(object, "protocol", make.number(to.protocol));
-  make.set(object, "sourceAddress", make.text(addressText(to.family, tuple.source)));
-  make.set(object, "sourcePort", make.number(ntohs(tuple.source_port)));
-  make.set(object, "destinationAddress", make.text(addressText(to.family, to.address)));
-  make.set(object, "destinationPort", make.number(ntohs(to.port)));
-  return object;
+Napi::BigInt bigint(Napi::Env env, uint64_t value) { return Napi::BigInt::New(env, value); }
+
+Napi::Value textOrNull(Napi::Env env, const std::string& text) {
+  return text.empty() ? env.Null() : Napi::String::New(env, text);
 }
 
-void setExecutable(const Maker& make, napi_value object, const bastion_executable& executable) {
-  make.set(object, "device", make.number(executable.device));
-  make.set(object, "inode", make.bigint(executable.inode));
-  make.set(object, "generation", make.number(executable.generation));
-  make.set(object, "ctimeSec", make.number(static_cast<double>(static_cast<int64_t>(executable.ctime_sec))));
+Napi::Value bytesOrNull(Napi::Env env, const std::vector<uint8_t>& bytes) {
+  if (bytes.empty()) return env.Null();
+  auto array = Napi::Uint8Array::New(env, bytes.size());
+  memcpy(array.Data(), bytes.data(), bytes.size());
+  return array;
+}
+
+Napi::Object makeTuple(Napi::Env env, const bastion_tuple& tuple) {
+  const bastion_destination& to = tuple.destination;
+  auto object = Napi::Object::New(env);
+  object.Set("family", to.family);
+  object.Set("protocol", to.protocol);
+  object.Set("sourceAddress", addressText(to.family, tuple.source));
+  object.Set("sourcePort", ntohs(tuple.source_port));
+  object.Set("destinationAddress", addressText(to.family, to.address));
+  object.Set("destinationPort", ntohs(to.port));
+  return object;
 }
 
 const char* evidenceText(Evidence evidence) {
@@ -43,57 +49,72 @@ const char* evidenceText(Evidence evidence) {
 }
 
 /// One call with everything in its place: an object made property by property would cost several times as much.
-napi_value makeAsk(const Maker& make, napi_value maker, const AskReport& ask) {
+Napi::Value makeAsk(Napi::Env env, const Napi::Function& maker, const AskReport& ask) {
   const Attribution& who = ask.attribution;
   const bastion_destination& to = ask.tuple.destination;
   const bastion_owner none{};
   const bastion_owner& owner = who.owner ? *who.owner : none;
   const bastion_executable& executable = owner.executable;
-  return make.call(maker, {
-      make.number(static_cast<double>(ask.id)),
-      make.number(to.family),
-      make.number(to.protocol),
-      make.text(addressText(to.family, ask.tuple.source)),
-      make.number(ntohs(ask.tuple.source_port)),
-      make.text(addressText(to.family, to.address)),
-      make.number(ntohs(to.port)),
-      make.text(evidenceText(who.evidence)),
-      who.path.empty() ? make.null() : make.text(who.path),
-      make.number(ask.interfaceIndex),
-      make.text(ask.interfaceName),
-      make.number(ask.length),
-      ask.payload.empty() ? make.null() : make.bytes(ask.payload),
-      make.bigint(ask.heldAtNs),
-      make.boolean(ask.answersPeer),
-      make.boolean(who.owner.has_value()),
-      make.bigint(owner.cookie),
-      make.number(owner.pid),
-      make.bigint(owner.start_ns),
-      make.number(owner.uid),
-      make.number(owner.gid),
-      make.number(owner.mount_namespace),
-      make.bigint(owner.network_namespace),
-      make.bigint(owner.cgroup),
-      make.text(commandOf(owner)),
-      make.number(executable.device),
-      make.bigint(executable.inode),
-      make.number(executable.generation),
-      make.number(static_cast<double>(static_cast<int64_t>(executable.ctime_sec))),
+  const auto value = [&](const auto& part) { return Napi::Value::From(env, part); };
+  return maker.Call({
+      value(ask.id),
+      value(to.family),
+      value(to.protocol),
+      value(addressText(to.family, ask.tuple.source)),
+      value(ntohs(ask.tuple.source_port)),
+      value(addressText(to.family, to.address)),
+      value(ntohs(to.port)),
+      value(evidenceText(who.evidence)),
+      textOrNull(env, who.path),
+      value(ask.interfaceIndex),
+      value(ask.interfaceName),
+      value(ask.length),
+      bytesOrNull(env, ask.payload),
+      bigint(env, ask.heldAtNs),
+      value(ask.answersPeer),
+      value(who.owner.has_value()),
+      bigint(env, owner.cookie),
+      value(owner.pid),
+      bigint(env, owner.start_ns),
+      value(owner.uid),
+      value(owner.gid),
+      value(owner.mount_namespace),
+      bigint(env, owner.network_namespace),
+      bigint(env, owner.cgroup),
+      Napi::String::New(env, commandOf(owner)),
+      value(executable.device),
+      bigint(env, executable.inode),
+      value(executable.generation),
+      value(static_cast<int64_t>(executable.ctime_sec)),
   });
 }
 
-napi_value makePacket(const Maker& make, const PacketReport& packet) {
-  const napi_value object = make.object();
-  make.set(object, "timeNs", make.bigint(packet.timeNs));
-  make.set(object, "tuple", makeTuple(make, packet.tuple));
-  make.set(object, "length", make.number(packet.length));
-  make.set(object, "interfaceName", make.text(packet.interfaceName));
+Napi::Object makePacket(Napi::Env env, const PacketReport& packet) {
+  auto object = Napi::Object::New(env);
+  object.Set("timeNs", bigint(env, packet.timeNs));
+  object.Set("tuple", makeTuple(env, packet.tuple));
+  object.Set("length", packet.length);
+  object.Set("interfaceName", packet.interfaceName);
   return object;
+}
+
+Napi::Object makeEnd(Napi::Env env, const EndReport& end) {
+  auto object = Napi::Object::New(env);
+  object.Set("id", end.id);
+  object.Set("why", end.queueFailed ? "queue-failed" : "deadline");
+  return object;
+}
+
+template <typename Report, typename Make>
+Napi::Array makeArray(Napi::Env env, const std::vector<Report>& reports, Make make) {
+  auto array = Napi::Array::New(env, reports.size());
+  for (uint32_t i = 0; i < reports.size(); i += 1) array.Set(i, make(reports[i]));
+  return array;
 }
 
 }  // namespace
 
-Options readOptions(Reader& reader, napi_value value) {
+Options readOptions(Reader& reader, Napi::Value value) {
   Options options;
   options.queueNumber = static_cast<uint16_t>(reader.number(value, "queueNumber", 0, UINT16_MAX));
   options.queueMaxLength = reader.number(value, "queueMaxLength", 1, largestHeld);
@@ -104,28 +125,32 @@ Options readOptions(Reader& reader, napi_value value) {
   options.defaultVerdict = reader.verdict(reader.property(value, "defaultVerdict"), "defaultVerdict");
   options.refuseMark = reader.number(value, "refuseMark", 1, UINT32_MAX);
   if (reader.ok() && (options.refuseMark & (options.refuseMark - 1)) != 0) reader.fail("refuseMark: one bit is expected");
-  const napi_value kernel = reader.property(value, "kernel");
-  if (!reader.ok() || reader.isNullish(kernel)) return options;
+  const Napi::Value kernel = reader.property(value, "kernel");
+  if (!reader.ok() || isNullish(kernel)) return options;
   options.withKernel = true;
   options.kernel.objectPath = reader.text(kernel, "objectPath", PATH_MAX);
   options.kernel.cgroupPath = reader.text(kernel, "cgroupPath", PATH_MAX);
   options.kernel.pinPath = reader.text(kernel, "pinPath", PATH_MAX / 2);
-  if (!reader.isNullish(reader.property(kernel, "decideInThread"))) options.kernel.decideInThread = reader.boolean(kernel, "decideInThread");
+  if (!isNullish(reader.property(kernel, "decideInThread"))) options.kernel.decideInThread = reader.boolean(kernel, "decideInThread");
   return options;
 }
 
-std::vector<Answer> readAnswers(Reader& reader, napi_value value) {
+std::vector<Answer> readAnswers(Reader& reader, Napi::Value value) {
   std::vector<Answer> answers;
-  for (const napi_value element : reader.elements(value, "answers")) {
+  const Napi::Array elements = reader.array(value, "answers");
+  const uint32_t length = reader.ok() ? elements.Length() : 0;
+  for (uint32_t i = 0; i < length; i += 1) {
+    const Napi::HandleScope scope(elements.Env());
+    const Napi::Value element = elements.Get(i);
     Answer answer;
     answer.id = reader.integer(element, "id");
-    const napi_value verdict = reader.property(element, "verdict");
+    const Napi::Value verdict = reader.property(element, "verdict");
     answer.hold = reader.textOf(verdict, "verdict", 16) == "hold";
     if (answer.hold) {
       answer.deadlineNs = reader.bigint(element, "deadlineNs");
     } else {
       answer.verdict = reader.verdict(verdict, "verdict");
-      if (!reader.isNullish(reader.property(element, "rememberUntilNs")))
+      if (!isNullish(reader.property(element, "rememberUntilNs")))
         answer.rememberUntilNs = reader.bigint(element, "rememberUntilNs");
     }
     if (!reader.ok()) return {};
@@ -134,7 +159,7 @@ std::vector<Answer> readAnswers(Reader& reader, napi_value value) {
   return answers;
 }
 
-std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const RememberedParts& parts) {
+std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const Napi::CallbackInfo& parts) {
   bastion_verdict_key key{};
   bastion_verdict verdict{};
   size_t at = 0;
@@ -156,78 +181,69 @@ std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, c
   return {key, verdict};
 }
 
-napi_value makeEvents(const Maker& make, napi_value askMaker, const Reports& reports, const QueueReport* queue) {
-  const napi_value asks = make.array(reports.asks.size());
-  const napi_value ended = make.array(reports.ended.size());
-  const napi_value packets = make.array(reports.packets.size());
-  for (size_t i = 0; i < reports.asks.size(); i += 1) make.setElement(asks, i, makeAsk(make, askMaker, reports.asks[i]));
-  for (size_t i = 0; i < reports.packets.size(); i += 1) make.setElement(packets, i, makePacket(make, reports.packets[i]));
-  for (size_t i = 0; i < reports.ended.size(); i += 1) {
-    const napi_value end = make.object();
-    make.set(end, "id", make.number(static_cast<double>(reports.ended[i].id)));
-    make.set(end, "why", make.text(reports.ended[i].queueFailed ? "queue-failed" : "deadline"));
-    make.setElement(ended, i, end);
-  }
-  const napi_value object = make.object();
-  make.set(object, "asks", asks);
-  make.set(object, "ended", ended);
-  make.set(object, "packets", packets);
+Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Reports& reports, const QueueReport* queue) {
+  auto object = Napi::Object::New(env);
+  object.Set("asks", makeArray(env, reports.asks, [&](const auto& ask) { return makeAsk(env, askMaker, ask); }));
+  object.Set("ended", makeArray(env, reports.ended, [&](const auto& end) { return makeEnd(env, end); }));
+  object.Set("packets", makeArray(env, reports.packets, [&](const auto& packet) { return makePacket(env, packet); }));
   if (queue != nullptr) {
-    make.set(object, "queueReady", make.boolean(queue->ready));
-    make.set(object, "message", make.text(queue->message));
+    object.Set("queueReady", queue->ready);
+    object.Set("message", queue->message);
   }
   return object;
 }
 
-napi_value makeCounters(const Maker& make, const Counters& counters) {
-  const napi_value object = make.object();
-  const auto set = [&](const char* name, uint64_t value) { make.set(object, name, make.number(static_cast<double>(value))); };
-  set("packets", counters.packets);
-  set("asks", counters.asks);
-  set("accepted", counters.accepted);
-  set("refused", counters.refused);
-  set("dropped", counters.dropped);
-  set("defaultVerdicts", counters.defaultVerdicts);
-  set("limitDrops", counters.limitDrops);
-  set("unidentified", counters.unidentified);
-  set("remembered", counters.remembered);
-  set("queueLength", counters.queue.length);
-  set("queueDropped", counters.queue.dropped);
-  set("queueUserDropped", counters.queue.userDropped);
-  set("overruns", counters.overruns);
-  set("held", counters.held);
-  set("kernelAllowed", counters.kernel[BASTION_COUNT_ALLOWED]);
-  set("kernelRefused", counters.kernel[BASTION_COUNT_REFUSED]);
-  set("ringLost", counters.kernel[BASTION_COUNT_RING_LOST]);
-  set("traceLost", counters.traceLost);
-  set("malformed", counters.malformed);
-  make.set(object, "lastTurnNs", make.bigint(counters.lastTurnNs));
+Napi::Object makeCounters(Napi::Env env, const Counters& counters) {
+  auto object = Napi::Object::New(env);
+  object.Set("packets", counters.packets);
+  object.Set("asks", counters.asks);
+  object.Set("accepted", counters.accepted);
+  object.Set("refused", counters.refused);
+  object.Set("dropped", counters.dropped);
+  object.Set("defaultVerdicts", counters.defaultVerdicts);
+  object.Set("limitDrops", counters.limitDrops);
+  object.Set("unidentified", counters.unidentified);
+  object.Set("remembered", counters.remembered);
+  object.Set("queueLength", counters.queue.length);
+  object.Set("queueDropped", counters.queue.dropped);
+  object.Set("queueUserDropped", counters.queue.userDropped);
+  object.Set("overruns", counters.overruns);
+  object.Set("held", counters.held);
+  object.Set("kernelAllowed", counters.kernel[BASTION_COUNT_ALLOWED]);
+  object.Set("kernelRefused", counters.kernel[BASTION_COUNT_REFUSED]);
+  object.Set("ringLost", counters.kernel[BASTION_COUNT_RING_LOST]);
+  object.Set("traceLost", counters.traceLost);
+  object.Set("malformed", counters.malformed);
+  object.Set("lastTurnNs", bigint(env, counters.lastTurnNs));
   return object;
 }
 
-napi_value makeFeatures(const Maker& make, const DataPath& path) {
+Napi::Object makeFeatures(Napi::Env env, const DataPath& path) {
   const KernelPart* kernel = path.kernel();
-  const napi_value missing = make.array(path.missing().size());
-  for (size_t i = 0; i < path.missing().size(); i += 1) {
-    const napi_value entry = make.object();
-    make.set(entry, "what", make.text(path.missing()[i].what));
-    make.set(entry, "why", make.text(path.missing()[i].why));
-    make.setElement(missing, i, entry);
-  }
-  const napi_value object = make.object();
-  make.set(object, "identification", make.text(kernel == nullptr ? "sock_diag" : "kernel"));
-  make.set(object, "xtAllow", kernel == nullptr ? make.null() : make.text(kernel->xtAllow()));
-  make.set(object, "xtRefuse", kernel == nullptr ? make.null() : make.text(kernel->xtRefuse()));
-  make.set(object, "missing", missing);
+  const auto pinned = [&](const auto& name) -> Napi::Value { return Napi::String::New(env, name); };
+  auto object = Napi::Object::New(env);
+  object.Set("identification", kernel == nullptr ? "sock_diag" : "kernel");
+  object.Set("xtAllow", kernel == nullptr ? env.Null() : pinned(kernel->xtAllow()));
+  object.Set("xtRefuse", kernel == nullptr ? env.Null() : pinned(kernel->xtRefuse()));
+  object.Set("missing", makeArray(env, path.missing(), [&](const auto& missing) {
+    auto entry = Napi::Object::New(env);
+    entry.Set("what", missing.what);
+    entry.Set("why", missing.why);
+    return entry;
+  }));
   return object;
 }
 
-napi_value makeFileIdentity(const Maker& make, const FileIdentity& identity) {
-  const napi_value object = make.object();
-  setExecutable(make, object, identity.executable);
-  make.set(object, "uid", make.number(identity.uid));
-  make.set(object, "mode", make.number(identity.mode));
-  make.set(object, "sizeBytes", make.number(static_cast<double>(identity.sizeBytes)));
+Napi::Object makeFileIdentity(Napi::Env env, const FileIdentity& identity) {
+  const bastion_executable& executable = identity.executable;
+  auto object = Napi::Object::New(env);
+  object.Set("device", executable.device);
+  object.Set("inode", bigint(env, executable.inode));
+  object.Set("generation", executable.generation);
+  object.Set("ctimeSec", static_cast<int64_t>(executable.ctime_sec));
+  object.Set("uid", identity.uid);
+  object.Set("mode", identity.mode);
+  object.Set("sizeBytes", identity.sizeBytes);
   return object;
 }
 

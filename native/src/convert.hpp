@@ -8,16 +8,15 @@
 
 namespace bastion {
 
-Options readOptions(Reader& reader, napi_value value);
-std::vector<Answer> readAnswers(Reader& reader, napi_value value);
-/// In the order of `RawBinding` in native/binding.ts.
-using RememberedParts = std::array<napi_value, 12>;
-std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const RememberedParts& parts);
+Options readOptions(Reader& reader, Napi::Value value);
+std::vector<Answer> readAnswers(Reader& reader, Napi::Value value);
+/// In the order of `RememberedParts` in native/binding.ts.
+std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const Napi::CallbackInfo& parts);
 
 /// `askMaker` makes an ask out of its parts. At most one report of the queue's state goes into one batch: it is the batch's last event.
-napi_value makeEvents(const Maker& make, napi_value askMaker, const Reports& reports, const QueueReport* queue);
-napi_value makeCounters(const Maker& make, const Counters& counters);
-napi_value makeFeatures(const Maker& make, const DataPath& path);
-napi_value makeFileIdentity(const Maker& make, const FileIdentity& identity);
+Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Reports& reports, const QueueReport* queue);
+Napi::Object makeCounters(Napi::Env env, const Counters& counters);
+Napi::Object makeFeatures(Napi::Env env, const DataPath& path);
+Napi::Object makeFileIdentity(Napi::Env env, const FileIdentity& identity);
 
 }  // namespace bastion
