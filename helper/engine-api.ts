@@ -2,7 +2,7 @@
 import type {
   Answer, DegradedReason, Explanation, PromptEnd, PromptInfo, RuleEdit, RuleInfo, Statistics,
 } from './contract/types.ts';
-import type { Confidence, Decision, Evidence, Mode, Rule, State, Tuple } from './contract/vocabulary.ts';
+import type { Confidence, Decision, Evidence, KnownName, Mode, Rule, State, Tuple } from './contract/vocabulary.ts';
 import type { LoadedRules } from './ports.ts';
 
 /** One rule with what this helper run knows about its use. */
@@ -36,13 +36,30 @@ export interface FlowRecord {
   readonly path: string | null;
   readonly uid: number | null;
   readonly pid: number | null;
+  /** Who a forwarded flow comes from, in words; null for a flow of this machine. */
+  readonly forwardedFrom: string | null;
+  /** The likeliest of `names`; null when there is none. */
   readonly host: string | null;
+  readonly names: readonly KnownName[];
   readonly interfaceName: string;
   readonly lengthBytes: number;
   readonly decision: Decision;
   readonly confidence: Confidence;
   readonly evidence: Evidence;
   readonly nextRuleId: string | null;
+}
+
+/** What one program of one user sent and received. */
+export interface TrafficTotal {
+  /** null: programs whose path is not known, or that were too many to be told apart. */
+  readonly path: string | null;
+  /** null for those that were too many. */
+  readonly uid: number | null;
+  /** Bytes of IP datagrams. */
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
 }
 
 export interface EngineEvents {
@@ -104,6 +121,10 @@ export interface EngineApi {
   flow(id: string): FlowRecord | null;
   /** Throws BastionError NotFound for a flow that is not (or no longer) known. */
   explain(flowId: string): Explanation;
+  /** Since the helper started, the most bytes first; of all users. At most 200 ms old. */
+  totals(): readonly TrafficTotal[];
+  /** For people: the user's name, or the number as text where there is none. */
+  userName(uid: number): string;
   /** Withdraws prompts, writes what lasts until the machine restarts. What is held keeps the data path's default verdict. */
   stop(): Promise<void>;
 }

@@ -4,8 +4,8 @@
  */
 import { BastionError } from './contract/errors.ts';
 import type { Answer, DegradedReason, Explanation, LoadError, RuleEdit, RuleInfo } from './contract/types.ts';
-import type { Decision, Mode, Rule } from './contract/vocabulary.ts';
-import type { EngineApi, EngineEvents, EngineStatus, FlowRecord, PromptView, RuleUse } from './engine-api.ts';
+import type { Decision, KnownName, Mode, Rule } from './contract/vocabulary.ts';
+import type { EngineApi, EngineEvents, EngineStatus, FlowRecord, PromptView, RuleUse, TrafficTotal } from './engine-api.ts';
 import { Alarm } from './engine/alarm.ts';
 import { completeAnswer } from './engine/answers.ts';
 import type { FullAnswer } from './engine/answers.ts';
@@ -18,14 +18,16 @@ import { FlowLog } from './engine/flow-log.ts';
 import type { FlowFilter } from './engine/flow-log.ts';
 import { Health } from './engine/health.ts';
 import { Modes } from './engine/modes.ts';
+import { NameDesk } from './engine/name-desk.ts';
 import { PromptDesk } from './engine/prompt-desk.ts';
 import type { HeldPrompt } from './engine/prompt-desk.ts';
 import { RuleBook } from './engine/rule-book.ts';
 import { RuleDesk } from './engine/rule-desk.ts';
 import { StateKeeper } from './engine/state-keeper.ts';
+import { Totals } from './engine/totals.ts';
 import { Turn } from './engine/turn.ts';
 import { answerRule, answerRuleId } from './prompt/answer-rule.ts';
-import type { Ask, BuiltInRule, DataPath, DataPathEvents, LoadedRules } from './ports.ts';
+import type { Ask, BuiltInRule, DataPath, DataPathEvents, DnsMessage, LoadedRules } from './ports.ts';
 
 export type { EngineDeps } from './engine/deps.ts';
 
@@ -41,9 +43,11 @@ const FAILED: Decision = { action: 'deny', reason: 'limit', ruleId: null };
 export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   readonly #deps: EngineDeps;
   readonly #emitter: Emitter;
-  readonly #log = new FlowLog();
+  readonly #names: NameDesk;
+  readonly #log: FlowLog;
+  readonly #totals = new Totals();
   readonly #book = new RuleBook();
-  readonly #decider = new Decider(this.#book, this.#log);
+  readonly #decider: Decider;
   readonly #health: Health;
   readonly #modes: Modes;
   readonly #rules: RuleDesk;
@@ -55,6 +59,10 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    this.#names = new NameDesk(deps.names, deps.users);
+    const namesOf = (ask: Ask): readonly KnownName[] => this.#names.namesOf(ask, ask.heldAtNs);
+    this.#log = new FlowLog(namesOf);
+    this.#decider = new Decider(this.#book, this.#log, (...asked) => this.#names.gave(...asked));
     this.#health = new Health(deps.clock);
     this.#emitter = new Emitter(deps.logger);
     this.#state = new StateKeeper(deps, () => ({
@@ -74,6 +82,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
       deps,
       modes: this.#modes,
       log: this.#log,
+      namesOf,
       onDue: () => { this.#run((turn) => { this.#prompts.expire(turn); }); },
       onInbox: () => { this.#state.save(); },
     });
@@ -95,6 +104,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   attach(dataPath: DataPath | null): void {
     this.#run((turn) => { this.#prompts.withdrawAll(turn); });
     this.#dataPath = dataPath;
+    this.#totals.attach(dataPath);
     this.#health.setQueue(true, '');
     dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
     this.#emitter.emit('statusChanged');
@@ -121,6 +131,10 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#run((turn) => { this.#prompts.ended(ids, turn); });
   }
 
+  onDns(messages: readonly DnsMessage[]): void {
+    this.#names.take(messages);
+  }
+
   onQueueReady(ready: boolean, message: string): void {
     this.#health.setQueue(ready, message);
     this.#deps.logger.log(ready ? 'info' : 'error', 'packet queue', { ready, message });
@@ -132,6 +146,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
       dataPath: this.#dataPath,
       modes: this.#modes,
       prompts: this.#prompts.counts,
+      names: this.#names.counts,
       rules: this.#book.size,
     });
   }
@@ -173,6 +188,11 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
 
   resume(): void {
     this.#modes.resume();
+  }
+
+  /** Rules that somebody had changed were put back. */
+  onRulesMended(): void {
+    this.#health.countMend();
   }
 
   setDegraded(reasons: readonly DegradedReason[]): void {
@@ -217,17 +237,22 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     const full = completeAnswer(answer, this.#prompts.choices(prompt), prompt.status === 'expired', wallMs);
     const session = full.lifetime === 'session' ? await this.#sessionOf(prompt) : null;
     const { lifetime } = full;
-    const rule = lifetime === 'once' ? null : this.#answerRule(prompt, { ...full, lifetime }, session, wallMs);
-    if (rule !== null) this.#room(rule);
+    const rules = lifetime === 'once' ? [] : this.#answerRules(prompt, { ...full, lifetime }, session, wallMs);
+    const [rule = null] = rules;
+    if (rule !== null) this.#room(rule, rules.length);
     let flows = 0;
     this.#run((turn) => {
       const claimed = this.#prompts.claim(nonce, turn);
       if (claimed === null) throw new BastionError('PromptGone');
-      if (rule !== null) this.#putRule(rule, turn);
-      for (const held of claimed.flows) this.#decider.resolve(held, { action: full.action, rule }, turn);
+      if (rules.length > 0) this.#putRules(rules, turn);
+      const { name } = prompt.question;
+      for (const held of claimed.flows) {
+        const own = rules.find(({ match }) => match.address === held.ask.tuple.destinationAddress) ?? rule;
+        this.#decider.resolve(held, { action: full.action, rule: own, name }, turn);
+      }
       flows = claimed.flows.length;
     });
-    if (rule !== null) await this.#rules.write(rule);
+    await Promise.all(rules.map((one) => this.#rules.write(one)));
     return { ruleId: rule?.id ?? null, flows };
   }
 
@@ -253,6 +278,14 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
       rule_id: decision.ruleId ?? '',
       next_rule_id: nextRuleId ?? '',
     };
+  }
+
+  totals(): readonly TrafficTotal[] {
+    return this.#totals.rows(this.#deps.clock.bootNs());
+  }
+
+  userName(uid: number): string {
+    return this.#deps.users.name(uid);
   }
 
   async stop(): Promise<void> {
@@ -304,7 +337,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   /** What the kernel remembers came from rules that are no more; what waits is decided by the new ones. */
   #forget(turn: Turn): void {
     this.#book.retireOver(turn.instant.moment.nowMs);
-    this.#dataPath?.forgetAll();
+    this.#dataPath?.replaceAll({ programs: [], flows: [], policy: 1n });
     this.#reconsider(turn);
     this.#armSweep();
     this.#state.save();
@@ -316,21 +349,25 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#emitter.emit('statusChanged');
   }
 
-  #putRule(rule: Rule, turn: Turn): void {
-    this.#book.put(rule);
+  #putRules(rules: readonly Rule[], turn: Turn): void {
+    for (const rule of rules) this.#book.put(rule);
     this.#forget(turn);
     turn.later((emitter) => { emitter.emit('rulesChanged'); });
   }
 
-  #answerRule(prompt: HeldPrompt, full: LastingAnswer, session: string | null, created: number): Rule {
-    const id = this.#rules.newId((suffix) => answerRuleId(prompt.question, full.scope, suffix));
-    return answerRule(prompt.question, { ...full, session, id, created });
+  /** One rule; where the answer is for a host that has several addresses, one for each that a flow of the prompt goes to. */
+  #answerRules(prompt: HeldPrompt, full: LastingAnswer, session: string | null, created: number): readonly Rule[] {
+    const questions = full.scope === 'host' ? this.#prompts.questionsOf(prompt) : [prompt.question];
+    return questions.map((question) => {
+      const id = this.#rules.newId((suffix) => answerRuleId(question, full.scope, suffix));
+      return answerRule(question, { ...full, session, id, created });
+    });
   }
 
   /** Makes room among the rules in memory before it says that there is none. */
-  #room(rule: Rule): void {
+  #room(rule: Rule, count: number): void {
     this.#rules.sweep(this.#modes.sessions);
-    this.#rules.checkRoom(rule);
+    this.#rules.checkRoom(rule, count);
   }
 
   /** The session that an answer `this session` means: the process's own, else one of its user. */

@@ -2,14 +2,21 @@
  * Attaches the firewall to this machine and takes it off again: packet queue, kernel programs and netfilter rules, always in
  * the order in which no undecided packet leaves. Knows what is missing and says so.
  */
+import { BastionError } from './contract/errors.ts';
 import type { Check, DegradedReason } from './contract/types.ts';
 import type { Mode } from './contract/vocabulary.ts';
-import type { DataPath, Logger, Ruleset, RulesetSpec, Settings } from './ports.ts';
+import { degradedReasons } from './degraded.ts';
+import type { DataPath, ForwardSpec, Logger, Ruleset, RulesetSpec, Settings } from './ports.ts';
+import { RulesetWatch } from './ruleset-watch.ts';
 
 /** A full turn of the receiver thread that is older than this counts as hung. It turns at least once a second. */
 const THREAD_TURN_LIMIT_NS = 3_000_000_000n;
-/** How often the rules in the kernel are compared with ours. */
+/** How often the rules in the kernel are compared with ours even if nobody told of a change. */
 const RULESET_CHECK_MS = 60_000;
+/** What could not be put in place is tried again after this, and after twice as long each time, up to the check above. */
+const FIRST_RETRY_MS = 1000;
+/** A tool that takes our rules away again and again gets one line of the journal in this time. */
+const MEND_LINE_MS = 10_000;
 
 export interface GuardDeps {
   readonly logger: Logger;
@@ -20,6 +27,8 @@ export interface GuardDeps {
   /** Hands the open data path to the engine; null when it was closed. */
   onDataPath(dataPath: DataPath | null): void;
   onDegraded(reasons: readonly DegradedReason[]): void;
+  /** Rules that somebody had changed were put back. */
+  onMended(): void;
   bootNs(): bigint;
 }
 
@@ -27,10 +36,12 @@ export interface GuardDeps {
 interface Wanted {
   readonly queueNumber: number;
   readonly bypass: boolean;
+  readonly forward?: ForwardSpec;
 }
 
-function wanted(settings: Settings, mode: Mode): Wanted {
-  return { queueNumber: settings.queueNumber, bypass: mode === 'learning' || settings.onFailure === 'open' };
+function wanted(settings: Settings, mode: Mode, forward: ForwardSpec | null): Wanted {
+  const bypass = mode === 'learning' || settings.onFailure === 'open';
+  return { queueNumber: settings.queueNumber, bypass, ...(forward === null ? {} : { forward }) };
 }
 
 function messageOf(error: unknown): string {
@@ -44,18 +55,41 @@ export class Guard {
   #applied: RulesetSpec | null = null;
   #withoutXt: string | null = null;
   #failure: string | null = null;
+  #afterChange = false;
+  #forward: ForwardSpec | null = null;
   /** What the last `align` wanted, for the next try. */
   #again: { readonly settings: Settings; readonly mode: Mode } | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #retryMs = FIRST_RETRY_MS;
+  readonly #watch: RulesetWatch;
+  /** Mends that the journal has not told of yet, and when it last did. */
+  #unsaid = 0;
+  #saidMs = Number.NEGATIVE_INFINITY;
   /** Changes of the kernel's state run one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#watch = new RulesetWatch({
+      ruleset: deps.ruleset,
+      logger: deps.logger,
+      nowMs: () => performance.now(),
+      look: async (by) => {
+        let mended = false;
+        await this.#inTurn(async () => { mended = await this.#putBack(by); });
+        return mended;
+      },
+    });
   }
 
   get attached(): boolean {
     return this.#dataPath !== null;
+  }
+
+  /** What of forwarded packets is held from the next `align` on; null: they are not looked at. */
+  setForward(forward: ForwardSpec | null): void {
+    this.#forward = forward;
   }
 
   /**
@@ -66,7 +100,9 @@ export class Guard {
   align(settings: Settings, mode: Mode): Promise<void> {
     return this.#inTurn(async () => {
       this.#again = { settings, mode };
-      this.#timer ??= setInterval(() => void this.#mend(), RULESET_CHECK_MS).unref();
+      this.#timer ??= setInterval(() => void this.#checkAll(), RULESET_CHECK_MS).unref();
+      // Before the rules are there, so that no change of them is missed.
+      this.#watch.start();
       await this.#attach(settings, mode);
     });
   }
@@ -122,12 +158,14 @@ export class Guard {
     try {
       if (this.#queueNumber !== settings.queueNumber) await this.#closeDataPath(false);
       this.#dataPath ??= this.#open(settings);
-      await this.#apply(this.#dataPath, wanted(settings, mode));
+      await this.#apply(this.#dataPath, wanted(settings, mode, this.#forward));
       this.#failure = null;
+      this.#afterChange = false;
     } catch (error: unknown) {
       this.#failure = messageOf(error);
       this.#deps.logger.log('error', 'the firewall could not be attached', { why: this.#failure });
     }
+    this.#arrangeRetry();
     this.#report();
   }
 
@@ -155,7 +193,8 @@ export class Guard {
       this.#applied = spec;
       this.#withoutXt = null;
     } catch (error: unknown) {
-      if (spec.xtPrograms === null) throw error;
+      // Who was disturbed by another tool may still have the programs the next time.
+      if (spec.xtPrograms === null || (error instanceof BastionError && error.code === 'Conflict')) throw error;
       const plain = { ...spec, xtPrograms: null };
       await this.#deps.ruleset.apply(plain);
       this.#applied = plain;
@@ -164,47 +203,89 @@ export class Guard {
     }
   }
 
-  /** Every minute: what failed is tried again, what somebody changed is put back. */
-  #mend(): Promise<void> {
+  /** Every minute: what failed is tried again, what somebody changed unseen is put back. */
+  #checkAll(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#again === null) return;
-      if (this.#failure === null && this.#withoutXt === null && this.#applied !== null) {
-        const found = await this.#deps.ruleset.check().catch((error: unknown) => ({ intact: false, detail: messageOf(error) }));
-        if (found.intact) return;
-        this.#deps.logger.log('warning', 'the rules in the kernel are not as they were left; putting them back', { found: found.detail });
-      }
-      this.#applied = null;
-      await this.#attach(this.#again.settings, this.#again.mode);
+      this.#watch.start();
+      if (this.#whole && this.#withoutXt === null) await this.#putBack('somebody');
+      else await this.#attachAnew(this.#again);
+      this.#sayMended('', '');
     });
+  }
+
+  get #whole(): boolean {
+    return this.#failure === null && this.#applied !== null;
+  }
+
+  /** What could not be attached is left to the retry: a change by somebody else is no reason to try more often. */
+  async #putBack(by: string): Promise<boolean> {
+    if (this.#again === null || !this.#whole) return false;
+    try {
+      const { mended, detail } = await this.#deps.ruleset.mend();
+      if (!mended) return false;
+      this.#unsaid += 1;
+      this.#deps.onMended();
+      this.#sayMended(detail, by);
+      return true;
+    } catch (error: unknown) {
+      this.#deps.logger.log('error', 'the rules were changed and could not be put back; attaching anew', { by, why: messageOf(error) });
+      this.#afterChange = true;
+      await this.#attachAnew(this.#again);
+      return true;
+    }
+  }
+
+  async #attachAnew({ settings, mode }: { readonly settings: Settings; readonly mode: Mode }): Promise<void> {
+    this.#applied = null;
+    await this.#attach(settings, mode);
+  }
+
+  #sayMended(found: string, by: string): void {
+    const nowMs = performance.now();
+    if (this.#unsaid === 0 || nowMs - this.#saidMs < MEND_LINE_MS) return;
+    this.#deps.logger.log('warning', 'the firewall rules were changed by somebody else and put back', { by, found, times: this.#unsaid });
+    this.#unsaid = 0;
+    this.#saidMs = nowMs;
+  }
+
+  /** Soon after a failure, then less and less often; a change of another tool may have come in between. */
+  #arrangeRetry(): void {
+    if (this.#failure === null && this.#withoutXt === null) {
+      this.#stopRetry();
+      return;
+    }
+    if (this.#retry !== null || this.#retryMs >= RULESET_CHECK_MS) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#retryMs *= 2;
+      void this.#inTurn(async () => {
+        if (this.#again !== null && !(this.#whole && this.#withoutXt === null)) await this.#attachAnew(this.#again);
+      });
+    }, this.#retryMs).unref();
+  }
+
+  #stopRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    this.#retryMs = FIRST_RETRY_MS;
   }
 
   #stopTimer(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    this.#watch.stop();
+    this.#stopRetry();
   }
 
   #report(): void {
-    const reasons: DegradedReason[] = [];
-    if (this.#failure !== null) {
-      reasons.push({ code: 'not-attached', text: `The firewall could not be attached: ${this.#failure}`, remedy: 'Mend what it says; bastionctl doctor helps to find it. The helper tries again every minute.' });
-    }
-    const byKernel = this.#dataPath?.identification === 'kernel';
-    for (const { what, why } of this.#dataPath?.missing ?? []) {
-      reasons.push({
-        code: byKernel ? 'kernel-part' : 'kernel-identity',
-        text: byKernel
-          ? `The kernel refused ${what} (${why}); what it would have decided is decided by the helper, or asked about.`
-          : `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`,
-        remedy: 'Use a kernel with BTF and cgroup BPF, and without lockdown.',
-      });
-    }
-    if (this.#dataPath?.missing.length === 0 && this.#dataPath.identification === 'sock_diag') {
-      reasons.push({ code: 'kernel-identity', text: 'Programs are found through /proc because kernel identification is switched off.', remedy: 'Start the helper without --identification sock_diag.' });
-    }
-    if (this.#withoutXt !== null) {
-      reasons.push({ code: 'kernel-decisions', text: `The kernel cannot decide by itself (${this.#withoutXt}); open flows pass by their state.`, remedy: 'Install iptables with the bpf match (xt_bpf).' });
-    }
-    this.#deps.onDegraded(reasons);
+    this.#deps.onDegraded(degradedReasons({
+      failure: this.#failure,
+      afterChange: this.#afterChange,
+      dataPath: this.#dataPath,
+      withoutXt: this.#withoutXt,
+      unwatched: this.#watch.failure,
+    }));
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

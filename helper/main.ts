@@ -7,11 +7,13 @@ import { loadBinding } from '../native/binding.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { createClock } from './adapters/clock.ts';
 import { cgroupRoot, openDataPath } from './adapters/data-path.ts';
+import { readDnsMessage } from './adapters/dns-message.ts';
 import { createLogger } from './adapters/logger.ts';
 import { LogindSessions } from './adapters/logind.ts';
 import { createRuleset } from './adapters/netfilter.ts';
 import { polkitAuthority } from './adapters/polkit.ts';
 import { createProcesses } from './adapters/procfs.ts';
+import { watchResolverConfig } from './adapters/resolver-config.ts';
 import { createRuleStore } from './adapters/rule-store.ts';
 import { createRunState } from './adapters/run-state.ts';
 import { createUsers } from './adapters/users.ts';
@@ -22,6 +24,7 @@ import type { LoadError } from './contract/types.ts';
 import type { BootNs, Mode } from './contract/vocabulary.ts';
 import { VERSION } from './ctl/version.ts';
 import { Engine } from './engine.ts';
+import { forwardSpec } from './engine/forwarding.ts';
 import { Guard } from './guard.ts';
 import { HELP, UsageError, parseOptions } from './options.ts';
 import type { HelperOptions } from './options.ts';
@@ -150,6 +153,7 @@ class Helper {
       users: this.#users,
       store: this.#store,
       runState: createRunState({ runDir: options.runDir, logger }),
+      names: { read: readDnsMessage, resolver: await watchResolverConfig(options.resolver, logger) },
       newNonce: () => randomBytes(16).toString('hex'),
       schedule: scheduler(clock),
     });
@@ -168,7 +172,7 @@ class Helper {
     this.#off = off;
     await (off.isOff ? guard.detach() : this.#align());
     engine.onModeSet = (confirmMs) => off.turnOn(confirmMs);
-    engine.onEvents({ statusChanged: () => void this.#align() });
+    engine.onEvents({ statusChanged: () => void this.#align(), rulesChanged: () => void this.#align() });
     this.#stopWatching = this.#store.watch(() => void this.#reload());
     this.#service = await startService({
       engine, sessions, clock, logger,
@@ -221,12 +225,13 @@ class Helper {
   #makeGuard(engine: HelperEngine): Guard {
     const { backend, identification, pinPath, decideIn } = this.#options;
     const cgroupPath = this.#options.cgroup ?? cgroupRoot();
-    const ruleset = createRuleset({ logger: this.#logger, ...(backend === undefined ? {} : { backend }) });
+    const ruleset = createRuleset({ logger: this.#logger, native: this.#native, ...(backend === undefined ? {} : { backend }) });
     engine.setBuiltIn(ruleset.builtIn);
     const events: DataPathEvents = {
       onAsks: (asks) => { engine.onAsks(asks); },
       onEnded: (ids) => { engine.onEnded(ids); },
       onPackets: (packets) => { this.#service?.packets(packets); },
+      onDns: (messages) => { engine.onDns(messages); },
       onQueueReady: (ready, message) => { engine.onQueueReady(ready, message); },
     };
     return new Guard({
@@ -251,6 +256,7 @@ class Helper {
         engine.attach(dataPath);
       },
       onDegraded: (reasons) => { engine.setDegraded(reasons); },
+      onMended: () => { engine.onRulesMended(); },
     });
   }
 
@@ -258,6 +264,7 @@ class Helper {
   async #align(): Promise<void> {
     const settings = this.#settings();
     if (this.#off?.isOff === true || this.#stopping || settings === null || this.#engine === null) return;
+    this.#guard?.setForward(forwardSpec(settings.forwarded, this.#engine.rules().map(({ rule }) => rule)));
     await this.#guard?.align(settings, this.#engine.status().mode);
   }
 

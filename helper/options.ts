@@ -1,6 +1,8 @@
 /** The helper's command line. */
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { HOSTS_FILE, RESOLVER_FILES } from './adapters/resolver-config.ts';
+import type { ResolverFiles } from './adapters/resolver-config.ts';
 
 /** Where the helper reads, writes and listens. Every path is absolute. */
 export interface HelperOptions {
@@ -19,6 +21,8 @@ export interface HelperOptions {
   /** `thread`: the kernel records owners, the receiver thread decides; for measuring what that costs. */
   readonly decideIn: 'kernel' | 'thread';
   readonly backend: 'iptables-nft' | 'iptables-legacy' | undefined;
+  /** Which name servers count, and the names that need none. */
+  readonly resolver: ResolverFiles;
 }
 
 export const HELP = `Usage: bastion-helper [OPTION...]
@@ -35,6 +39,8 @@ The root half of Bastion Firewall: holds, decides and remembers. Started by bast
       --identification HOW  kernel, or sock_diag to do without kernel programs
       --decide-in WHERE     kernel, or thread to let the receiver thread repeat decisions
       --backend NAME        iptables-nft or iptables-legacy instead of the one found
+      --resolv-conf FILE    name servers whose answers count (/etc/resolv.conf, and systemd-resolved's)
+      --hosts FILE          names known without a server (/etc/hosts)
   -h, --help                this help
   -V, --version             the version
 
@@ -68,7 +74,7 @@ export function parseOptions(args: readonly string[], installDir: string): Helpe
       options: {
         config: { type: 'string' }, vendor: { type: 'string' }, state: { type: 'string' }, run: { type: 'string' },
         bus: { type: 'string' }, cgroup: { type: 'string' }, pin: { type: 'string' }, identification: { type: 'string' },
-        'decide-in': { type: 'string' }, backend: { type: 'string' },
+        'decide-in': { type: 'string' }, backend: { type: 'string' }, 'resolv-conf': { type: 'string' }, hosts: { type: 'string' },
         help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' },
       },
     }));
@@ -88,6 +94,10 @@ export function parseOptions(args: readonly string[], installDir: string): Helpe
     pinPath: absolute('pin', values.pin, '/sys/fs/bpf/bastion'),
     identification: choice('identification', values.identification, ['kernel', 'sock_diag'] as const) ?? 'kernel',
     decideIn: choice('decide-in', values['decide-in'], ['kernel', 'thread'] as const) ?? 'kernel',
+    resolver: {
+      resolver: values['resolv-conf'] === undefined ? RESOLVER_FILES : [absolute('resolv-conf', values['resolv-conf'], '')],
+      hosts: absolute('hosts', values.hosts, HOSTS_FILE),
+    },
     backend: choice('backend', values.backend, ['iptables-nft', 'iptables-legacy'] as const),
   };
 }

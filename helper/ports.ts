@@ -1,7 +1,7 @@
 /** What the engine and the service need of the world. Types only; adapters/ has one file for each. */
 import type { LoadError } from './contract/types.ts';
 import type {
-  Ancestor, Attribution, BootNs, ExecutableId, Mode, Owner, Rule, RuleAction, Tuple, Verdict,
+  Ancestor, Attribution, BootNs, ExecutableId, Forwarded, Mode, Owner, PortRange, Rule, RuleAction, Tuple, Verdict,
 } from './contract/vocabulary.ts';
 
 export interface Clock {
@@ -18,7 +18,14 @@ export interface Logger {
   setLevel(level: LogLevel): void;
 }
 
-/** A held flow as the packet queue hands it over. */
+/**
+ * Who made a packet. kernel: the machine itself, on behalf of nobody who could be named (a tunnel's outer packet, a network
+ * file system): never under the name of the program whose packet is inside. forwarded: another network namespace (a
+ * container) or another machine; its owner is no process of this namespace.
+ */
+export type Origin = 'process' | 'kernel' | 'forwarded';
+
+/** An undecided flow as the data path hands it over. */
 export interface Ask {
   readonly id: number;
   readonly tuple: Tuple;
@@ -28,8 +35,11 @@ export interface Ask {
   /** The name that a DNS query asks for, when the flow is one. */
   readonly dnsQuestion: string | null;
   readonly heldAtNs: BootNs;
-  /** A server's datagram to a UDP peer that spoke first to this very socket. */
+  /** A server answers: a connection that a peer opened, or a UDP peer that spoke first to this very socket. */
   readonly answersPeer: boolean;
+  readonly origin: Origin;
+  /** False: the gate dropped a packet that nobody had decided; nothing waits, and the answer counts for the next one. */
+  readonly held: boolean;
 }
 
 export interface AskAnswer {
@@ -37,10 +47,21 @@ export interface AskAnswer {
   readonly verdict: Verdict | 'hold';
   readonly deadlineNs?: BootNs;
   readonly rememberUntilNs?: BootNs;
+  /** Where the kernel counts uses of what is remembered; see `DataPath.hits`. 0 or absent: nowhere. */
+  readonly hitSlot?: number;
 }
+
+/**
+ * How much one remembered decision says. exact: this address, port and protocol. any-address: this port and protocol, both
+ * families. any-port: this address, every port and protocol. program: everything.
+ */
+export type MemoryForm = 'exact' | 'any-address' | 'any-port' | 'program';
 
 /** A decision that the kernel (or the receiver thread) may repeat by itself: exactly this program, user and destination. */
 export interface RememberedDecision {
+  readonly form: MemoryForm;
+  /** For answers to peers that spoke first instead of what the program begins itself. */
+  readonly reply: boolean;
   readonly executable: ExecutableId;
   readonly uid: number;
   readonly networkNamespace: bigint;
@@ -49,7 +70,96 @@ export interface RememberedDecision {
   readonly destinationAddress: string;
   readonly destinationPort: number;
   readonly verdict: Verdict;
+  /** 0n: until the memory is replaced. */
   readonly untilNs: BootNs;
+  readonly hitSlot: number;
+}
+
+/** The same for one socket in the hands of one process. The parts are those of the ask's owner and tuple. */
+export interface RememberedFlow {
+  readonly cookie: bigint;
+  readonly pid: number;
+  readonly startNs: BootNs;
+  readonly executable: ExecutableId;
+  readonly protocol: number;
+  readonly family: 4 | 6;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+  readonly verdict: Verdict;
+  /** 0n: as long as the socket lives. */
+  readonly untilNs: BootNs;
+  readonly hitSlot: number;
+}
+
+/** What becomes of packets that nobody has decided, where netfilter did not hold them. */
+export interface GatePosture {
+  readonly undecided: 'drop' | 'pass';
+  /** The same while no receiver thread turns: killed, stopped, hung for more than three seconds. */
+  readonly whenAway: 'drop' | 'pass';
+  /** Packets whose owner nobody knows. */
+  readonly untracked: 'drop' | 'pass';
+}
+
+/** Bytes of IP datagrams as the stack hands them over; a packet that the card segments counts its headers once. */
+export interface Traffic {
+  readonly executable: ExecutableId;
+  /** As the kernel told it; null if it has not. */
+  readonly path: string | null;
+  readonly uid: number;
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
+}
+
+/** One DNS message, or a segment of a stream of them, of a socket of this machine from or to port 53, never on loopback. */
+export interface DnsMessage {
+  readonly direction: 'sent' | 'received';
+  /** 6 or 17. */
+  readonly protocol: number;
+  /** Of the asking socket; 0n cookies and pids where the owner is not known. */
+  readonly cookie: bigint;
+  readonly pid: number;
+  readonly uid: number;
+  readonly executable: ExecutableId;
+  readonly serverAddress: string;
+  readonly serverPort: number;
+  readonly localPort: number;
+  /** TCP sequence number of the first byte of `payload`; 0 for UDP. */
+  readonly sequence: number;
+  /** The whole UDP payload, at most 4096 bytes; longer ones are left out. */
+  readonly payload: Uint8Array;
+  readonly timeNs: BootNs;
+}
+
+/** An address that an answer gives for the name that was asked for, by way of aliases too. */
+export interface DnsAddress {
+  /** Canonical text; a mapped IPv4 address as IPv4. */
+  readonly address: string;
+  readonly ttlS: number;
+}
+
+/** What is read of a DNS message: its one question, and in an answer the addresses for it. */
+export interface DnsContent {
+  readonly id: number;
+  readonly isAnswer: boolean;
+  /** What is asked for: lower case, without the last dot. */
+  readonly name: string;
+  /** Of the question: 1 is A, 28 AAAA. Source: IANA, DNS Parameters. */
+  readonly type: number;
+  /** At most 64; empty in a question and in an answer that the name is not there. */
+  readonly addresses: readonly DnsAddress[];
+}
+
+/** Reads one whole message, without the length that goes before it on TCP. Never throws: the bytes are anybody's. */
+export type DnsReader = (message: Uint8Array) => DnsContent | 'malformed' | 'truncated';
+
+/** What this machine is set to ask, and knows without asking. */
+export interface ResolverConfig {
+  /** Is this one of the configured name servers? */
+  isServer(address: string): boolean;
+  /** Names of /etc/hosts, at most 8. */
+  hostNames(address: string): readonly string[];
 }
 
 export interface PacketRecord {
@@ -76,17 +186,48 @@ export interface DataPathCounters {
   readonly kernelAllowed: number;
   readonly kernelRefused: number;
   readonly ringLost: number;
+  /** Packets that the gate dropped: undecided, refused, without a known owner. */
+  readonly gateUndecided: number;
+  readonly gateRefused: number;
+  readonly gateUntracked: number;
   readonly lastTurnNs: BootNs;
+}
+
+/**
+ * Where the programs that netfilter asks through xt_bpf are pinned. allow, refuse: is it decided so? hold: notes the sender of
+ * what goes to the queue; not matching for answers and for what is over a user's share. reply: is it an answer to a peer that
+ * spoke first?
+ */
+export interface XtPrograms {
+  readonly allow: string;
+  readonly refuse: string;
+  readonly hold: string;
+  readonly reply: string;
 }
 
 /** The packet queue and the decision cache behind it. */
 export interface DataPath {
   readonly identification: 'kernel' | 'sock_diag';
-  readonly xtPrograms: { readonly allow: string; readonly refuse: string } | null;
+  readonly xtPrograms: XtPrograms | null;
   readonly missing: readonly { readonly what: string; readonly why: string }[];
   answer(answers: readonly AskAnswer[]): number;
   remember(entries: readonly RememberedDecision[]): void;
-  forgetAll(): void;
+  /**
+   * In place of all that is remembered, in one step: the new entries are in the kernel before the old ones stop counting, so
+   * that what stays allowed goes on and what does not ends with the next packet. `policy` names the rules behind them (not
+   * 0n), see `adopt`.
+   */
+  replaceAll(memory: {
+    readonly programs: readonly RememberedDecision[];
+    readonly flows: readonly RememberedFlow[];
+    readonly policy: bigint;
+  }): void;
+  /** Keeps what an earlier helper let the kernel remember, if it was made by the very same policy; else forgets it. */
+  adopt(policy: bigint): boolean;
+  setGate(posture: GatePosture): void;
+  /** Uses counted so far by slot, 0 to 16,383; counted on over restarts of the helper only while the slots are the same. */
+  hits(): readonly number[];
+  traffic(): readonly Traffic[];
   setDefaultVerdict(verdict: Verdict): void;
   setPacketTrace(on: boolean): void;
   counters(): DataPathCounters;
@@ -98,10 +239,27 @@ export interface DataPathEvents {
   /** Asks that ended by deadline or by a failed queue. */
   onEnded(ids: readonly number[]): void;
   onPackets(packets: readonly PacketRecord[]): void;
+  onDns(messages: readonly DnsMessage[]): void;
   onQueueReady(ready: boolean, message: string): void;
 }
 
 /** What the netfilter rules shall be. */
+/** A destination that a deny or drop rule names, for every sender. An absent part stands for any. */
+export interface DeniedDestination {
+  /** Address or CIDR prefix, canonical text. */
+  readonly address?: string;
+  readonly ports?: readonly PortRange[];
+  readonly protocols?: readonly number[];
+}
+
+/** What of forwarded packets goes to the queue. Packets that answer a flow never do. */
+export interface ForwardSpec {
+  /** Every flow that was not decided yet; false: only what `denied` names, and everything passes while nobody listens. */
+  readonly holdsAll: boolean;
+  /** Each packet to there, also of an open flow, so that a new denial ends it. 'any': every packet. */
+  readonly denied: readonly DeniedDestination[] | 'any';
+}
+
 export interface RulesetSpec {
   readonly queueNumber: number;
   /** Accept when nobody listens on the queue (learning, or on_failure = "open"). */
@@ -109,7 +267,9 @@ export interface RulesetSpec {
   /** One bit, used between the hold in mangle and the refusal in filter. */
   readonly refuseMark: number;
   /** Pinned xt_bpf programs; null makes the stateful fallback. */
-  readonly xtPrograms: { readonly allow: string; readonly refuse: string } | null;
+  readonly xtPrograms: XtPrograms | null;
+  /** Absent: forwarded packets are not looked at. */
+  readonly forward?: ForwardSpec;
 }
 
 /** A built-in exception of the ruleset, for Rules.List. */
@@ -124,10 +284,23 @@ export interface RulesetCheck {
   readonly detail: string;
 }
 
+export interface RulesetMend {
+  /** Something differed and was put back. */
+  readonly mended: boolean;
+  readonly detail: string;
+}
+
 export interface Ruleset {
   /** Clean first (also what earlier versions left), then one atomic restore for each table and family, then count. */
   apply(spec: RulesetSpec): Promise<void>;
   check(): Promise<RulesetCheck>;
+  /** Puts back what differs from the last `apply`, families side by side; rejects where that cannot be done. */
+  mend(): Promise<RulesetMend>;
+  /**
+   * Tells of every change of the rules that was not our own, and by whom ("ufw (pid 12)"), in printable ASCII. Throws where
+   * the kernel does not let us watch.
+   */
+  watch(changed: (by: string) => void): { close(): void };
   /** Removes everything of ours; safe when nothing is there. */
   remove(): Promise<void>;
   readonly backend: 'iptables-nft' | 'iptables-legacy';
@@ -140,6 +313,7 @@ export interface Settings {
   readonly defaultAction: RuleAction;
   readonly onFailure: 'closed' | 'open';
   readonly untracked: 'drop' | 'pass';
+  readonly forwarded: Forwarded;
   readonly requireKernelIdentity: boolean;
   readonly promptTimeoutMs: number;
   readonly queueNumber: number;

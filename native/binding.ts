@@ -39,7 +39,7 @@ export interface NativeOwner {
   readonly command: string;
 }
 
-/** An undecided flow whose packets are held until it is answered or its deadline passes. */
+/** An undecided flow. Its packets are held until it is answered or its deadline passes, unless the gate dropped one. */
 export interface NativeAsk {
   /** Never used twice while the addon is loaded. */
   readonly id: number;
@@ -58,8 +58,28 @@ export interface NativeAsk {
   /** UDP payload of a datagram to port 53, at most 512 bytes; null otherwise. */
   readonly payload: Uint8Array | null;
   readonly heldAtNs: bigint;
-  /** A server's datagram to a UDP peer that spoke first to this very socket. */
+  /** A server answers: a connection that a peer opened, or a UDP peer that spoke first to this very socket. */
   readonly answersPeer: boolean;
+  /** kernel: no socket of a process is behind it, as in a tunnel's outer packet. forwarded: seen in netfilter's FORWARD. */
+  readonly origin: 'process' | 'kernel' | 'forwarded';
+  /** False: the gate dropped a packet and nothing waits. */
+  readonly held: boolean;
+}
+
+/** One DNS message, or a TCP segment with a part of one, from or to port 53. */
+export interface NativeDns {
+  readonly sent: boolean;
+  readonly protocol: number;
+  readonly cookie: bigint;
+  readonly pid: number;
+  readonly uid: number;
+  readonly executable: NativeExecutable;
+  readonly serverAddress: string;
+  readonly serverPort: number;
+  readonly localPort: number;
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+  readonly timeNs: bigint;
 }
 
 /** One summary line of a packet that reached the queue, for `monitor --packets`. */
@@ -77,6 +97,8 @@ export interface NativeEvents {
   readonly ended: readonly { readonly id: number; readonly why: 'deadline' | 'queue-failed' }[];
   /** Packets, only while `setPacketTrace(true)`; at most 1024 a batch, the rest counted in `traceLost`. */
   readonly packets: readonly NativePacket[];
+  /** At most 256 a batch; what is over, or longer than 4096 bytes, is left out and counted in `dnsLost`. */
+  readonly dns: readonly NativeDns[];
   /** The queue's socket failed (false) or works again (true). */
   readonly queueReady?: boolean;
   /** Sentence for the log, when `queueReady` is there. */
@@ -94,10 +116,17 @@ export interface NativeAnswer {
    * time; 0n for as long as the socket lives. Written before the verdict is given. Absent: only the held packets.
    */
   readonly rememberUntilNs?: bigint;
+  /** Where the kernel counts uses of what is remembered, 1 to 16,383; 0 or absent: nowhere. */
+  readonly hitSlot?: number;
 }
 
-/** A decision for every flow of one program, user and network namespace to one destination. */
+/** See MemoryForm in helper/ports.ts; parts that a form leaves open are '' and 0, with family 4. */
+export type NativeForm = 'exact' | 'any-address' | 'any-port' | 'program';
+
+/** A decision for every flow of one program, user and network namespace to one destination, or as far as its form says. */
 export interface NativeRemembered {
+  readonly form: NativeForm;
+  readonly reply: boolean;
   readonly executable: NativeExecutable;
   readonly uid: number;
   readonly networkNamespace: bigint;
@@ -108,6 +137,38 @@ export interface NativeRemembered {
   readonly verdict: NativeVerdict;
   /** 0n: until the generation changes. */
   readonly untilNs: bigint;
+  readonly hitSlot: number;
+}
+
+/** A decision for one socket in the hands of one process. */
+export interface NativeRememberedFlow {
+  readonly cookie: bigint;
+  readonly pid: number;
+  readonly startNs: bigint;
+  readonly executable: NativeExecutable;
+  readonly protocol: number;
+  readonly family: 4 | 6;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+  readonly verdict: NativeVerdict;
+  readonly untilNs: bigint;
+  readonly hitSlot: number;
+}
+
+export interface NativeGatePosture {
+  readonly undecided: 'drop' | 'pass';
+  readonly whenAway: 'drop' | 'pass';
+  readonly untracked: 'drop' | 'pass';
+}
+
+export interface NativeTraffic {
+  readonly executable: NativeExecutable;
+  readonly path: string | null;
+  readonly uid: number;
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
 }
 
 export interface NativeCounters {
@@ -139,6 +200,14 @@ export interface NativeCounters {
   readonly ringLost: number;
   readonly traceLost: number;
   readonly malformed: number;
+  /** Packets that the gate dropped, by cause, and what it could not report. */
+  readonly gateUndecided: number;
+  readonly gateRefused: number;
+  readonly gateUntracked: number;
+  readonly gateLost: number;
+  readonly dnsLost: number;
+  /** Refused because one user filled his share of a kernel table. */
+  readonly overBudget: number;
   /** CLOCK_BOOTTIME of the thread's last turn: for the watchdog. */
   readonly lastTurnNs: bigint;
 }
@@ -172,9 +241,8 @@ export interface NativeOptions {
 /** What `open` managed; a missing kernel part is an entry of `missing`, never a throw. */
 export interface NativeFeatures {
   readonly identification: 'kernel' | 'sock_diag';
-  /** Pinned program paths for xt_bpf, when the kernel has them. */
-  readonly xtAllow: string | null;
-  readonly xtRefuse: string | null;
+  /** Pinned programs for xt_bpf, when the kernel has them; see native/bpf/bastion.bpf.c for what each says. */
+  readonly xtPrograms: { readonly allow: string; readonly refuse: string; readonly hold: string; readonly reply: string } | null;
   /** Everything that did not load: what, and the system's words for why. */
   readonly missing: readonly { readonly what: string; readonly why: string }[];
 }
@@ -184,8 +252,13 @@ export interface NativeDataPath {
   /** Unknown ids are ignored (the ask ended meanwhile). Returns the number of packets that got their verdict. */
   answer(answers: readonly NativeAnswer[]): number;
   remember(entries: readonly NativeRemembered[]): void;
-  /** Forgets every remembered decision, of flows too, at once: one generation bump. */
-  forgetAll(): void;
+  /** See DataPath.replaceAll in helper/ports.ts: one generation bump, after the new entries were written. */
+  replaceAll(programs: readonly NativeRemembered[], flows: readonly NativeRememberedFlow[], policy: bigint): void;
+  adopt(policy: bigint): boolean;
+  setGate(posture: NativeGatePosture): void;
+  /** Index: slot. */
+  hits(): readonly number[];
+  traffic(): readonly NativeTraffic[];
   setDefaultVerdict(verdict: NativeVerdict): void;
   setAnswerDeadlineMs(ms: number): void;
   setPacketTrace(on: boolean): void;
@@ -202,6 +275,14 @@ export interface NativeFileIdentity extends NativeExecutable {
   readonly sizeBytes: number;
 }
 
+/** Changes of the netfilter rules of this network namespace, since the last call. */
+export interface NetfilterChanges {
+  /** Who committed them, each once, at most 16: the command of the task, and its number in the first PID namespace. */
+  readonly by: readonly { readonly command: string; readonly pid: number }[];
+  /** Somebody else did too, whom the kernel did not name. */
+  readonly unnamed: boolean;
+}
+
 export interface NativeBinding {
   open(options: NativeOptions, onEvents: (events: NativeEvents) => void): NativeDataPath;
   fileIdentity(path: string): NativeFileIdentity | null;
@@ -211,26 +292,48 @@ export interface NativeBinding {
   notify(state: string): boolean;
   /** Cookie of this process's network namespace. */
   networkNamespaceCookie(): bigint;
+  /**
+   * Tells of every change of the nf_tables ruleset, or with `legacy` of the xtables tables mangle and filter, which are looked
+   * at every 25 ms; what comes together is told together. Throws where the kernel does not let us watch.
+   */
+  watchNetfilter(options: { readonly legacy: boolean }, onChange: (changes: NetfilterChanges) => void): { close(): void };
 }
 
 /** An ask's parts, in the order in which the addon gives them. */
 type AskParts = readonly [
   id: number, family: 4 | 6, protocol: number, sourceAddress: string, sourcePort: number, destinationAddress: string,
   destinationPort: number, evidence: NativeAsk['evidence'], path: string | null, interfaceIndex: number,
-  interfaceName: string, length: number, payload: Uint8Array | null, heldAtNs: bigint, answersPeer: boolean, owned: boolean,
-  cookie: bigint,
+  interfaceName: string, length: number, payload: Uint8Array | null, heldAtNs: bigint, answersPeer: boolean,
+  origin: NativeAsk['origin'], held: boolean, owned: boolean, cookie: bigint,
   pid: number, startNs: bigint, uid: number, gid: number, mountNamespace: number, networkNamespace: bigint, cgroup: bigint,
   command: string, device: number, inode: bigint, generation: number, ctimeSec: number,
 ];
 
-type RememberedParts = readonly [
-  device: number, inode: bigint, generation: number, ctimeSec: number, uid: number, networkNamespace: bigint, family: 4 | 6,
-  protocol: number, destinationAddress: string, destinationPort: number, verdict: NativeVerdict, untilNs: bigint,
+type DecisionParts = readonly [
+  family: 4 | 6, protocol: number, destinationAddress: string, destinationPort: number, verdict: NativeVerdict, untilNs: bigint,
+  hitSlot: number,
 ];
 
-interface RawDataPath extends Omit<NativeDataPath, 'remember'> {
-  remember(...parts: RememberedParts): void;
+type ProgramParts = readonly [
+  form: number, reply: 0 | 1, device: number, inode: bigint, generation: number, ctimeSec: number, uid: number,
+  networkNamespace: bigint, ...decision: DecisionParts,
+];
+
+type FlowParts = readonly [
+  cookie: bigint, pid: number, startNs: bigint, device: number, inode: bigint, generation: number, ctimeSec: number,
+  ...decision: DecisionParts,
+];
+
+interface RawDataPath extends Omit<NativeDataPath, 'remember' | 'replaceAll'> {
+  remember(...parts: ProgramParts): void;
+  /** Collected for `replaceAll`. */
+  addProgram(...parts: ProgramParts): void;
+  addFlow(...parts: FlowParts): void;
+  replaceAll(policy: bigint): void;
 }
+
+/** BASTION_FORM_ of native/bpf/wire.h. */
+const FORMS: Readonly<Record<NativeForm, number>> = { 'exact': 0, 'any-address': 1, 'any-port': 2, 'program': 3 };
 
 /**
  * What the addon exports: single parts where every undecided flow passes, because these cost much less to hand over than
@@ -245,7 +348,7 @@ interface RawBinding extends Omit<NativeBinding, 'open'> {
 function makeAsk(
   ...[
     id, family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort, evidence, path, interfaceIndex,
-    interfaceName, length, payload, heldAtNs, answersPeer, owned, cookie, pid, startNs, uid, gid, mountNamespace,
+    interfaceName, length, payload, heldAtNs, answersPeer, origin, held, owned, cookie, pid, startNs, uid, gid, mountNamespace,
     networkNamespace, cgroup,
     command, device, inode, generation, ctimeSec,
   ]: AskParts
@@ -257,18 +360,26 @@ function makeAsk(
       cookie, pid, startNs, uid, gid, executable: { device, inode, generation, ctimeSec }, mountNamespace, networkNamespace,
       cgroup, command,
     },
-    evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs, answersPeer,
+    evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs, answersPeer, origin, held,
   };
 }
 
-function rememberAll(path: RawDataPath, entries: readonly NativeRemembered[]): void {
-  for (const entry of entries) {
-    const { device, inode, generation, ctimeSec } = entry.executable;
-    path.remember(
-      device, inode, generation, ctimeSec, entry.uid, entry.networkNamespace, entry.family, entry.protocol,
-      entry.destinationAddress, entry.destinationPort, entry.verdict, entry.untilNs,
-    );
-  }
+function decisionParts(entry: NativeRemembered | NativeRememberedFlow): DecisionParts {
+  const { family, protocol, destinationAddress, destinationPort, verdict, untilNs, hitSlot } = entry;
+  return [family, protocol, destinationAddress, destinationPort, verdict, untilNs, hitSlot];
+}
+
+function programParts(entry: NativeRemembered): ProgramParts {
+  const { device, inode, generation, ctimeSec } = entry.executable;
+  return [
+    FORMS[entry.form], entry.reply ? 1 : 0, device, inode, generation, ctimeSec, entry.uid, entry.networkNamespace,
+    ...decisionParts(entry),
+  ];
+}
+
+function flowParts(entry: NativeRememberedFlow): FlowParts {
+  const { device, inode, generation, ctimeSec } = entry.executable;
+  return [entry.cookie, entry.pid, entry.startNs, device, inode, generation, ctimeSec, ...decisionParts(entry)];
 }
 
 /** Loads build/native/bastion.node, or the file named by BASTION_NATIVE (tests run a sanitized build that way). */
@@ -278,7 +389,17 @@ export function loadBinding(path: string): NativeBinding {
     ...raw,
     open: (options, onEvents) => {
       const opened = raw.open(options, onEvents, makeAsk);
-      return { ...opened, remember: (entries) => { rememberAll(opened, entries); } };
+      return {
+        ...opened,
+        remember: (entries) => {
+          for (const entry of entries) opened.remember(...programParts(entry));
+        },
+        replaceAll: (programs, flows, policy) => {
+          for (const entry of programs) opened.addProgram(...programParts(entry));
+          for (const entry of flows) opened.addFlow(...flowParts(entry));
+          opened.replaceAll(policy);
+        },
+      };
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Everything that a prompt says, as plain text: escaping for markup is the widget's part. */
 import type { PromptInfo } from '../../helper/contract/types.ts';
 import { assertNever } from '../../helper/contract/errors.ts';
-import type { Scope } from '../../helper/contract/vocabulary.ts';
+import type { NameSource } from '../../helper/contract/vocabulary.ts';
 import { _, fill, ngettext } from '../i18n.ts';
 import { domainPattern } from './choices.ts';
 import type { Chosen, PromptLifetime } from './choices.ts';
@@ -30,8 +30,13 @@ export function programName(path: string, find: FindProgram): string {
   return find(path)?.name ?? baseName(path);
 }
 
+/** Of a forwarded flow no program is known: the helper's words say where it comes from. */
+function asker(prompt: PromptInfo, find: FindProgram): string {
+  return prompt.forwarded_from === undefined ? programName(prompt.path, find) : visible(prompt.forwarded_from);
+}
+
 export function promptTitle(prompt: PromptInfo, find: FindProgram): string {
-  return fill(_('{program} wants to connect'), { program: programName(prompt.path, find) });
+  return fill(_('{program} wants to connect'), { program: asker(prompt, find) });
 }
 
 /** `encrypted web (443) · started by Terminal`. */
@@ -42,17 +47,28 @@ export function promptSubtitle(prompt: PromptInfo, find: FindProgram): string {
   return parts.join('  ·  ');
 }
 
+/** The destination as it is shown large; "perhaps" before a name when nobody knows which program asked for it. */
+export function hostTitle(prompt: PromptInfo): string {
+  const host = showHost(prompt.destination).name;
+  return prompt.name_sources[0] === 'machine' ? fill(_('perhaps {host}'), { host }) : host;
+}
+
 /** The body of the notification: `example.org, encrypted web (443)`. */
 export function promptBody(prompt: PromptInfo): string {
   const host = showHost(prompt.destination);
-  const name = host.other === '' ? host.name : `${host.name} (${host.other})`;
+  const name = host.other === '' ? hostTitle(prompt) : `${hostTitle(prompt)} (${host.other})`;
   return fill(_('{host}, {service}'), { host: name, service: serviceName(prompt.protocol, prompt.port) });
 }
 
-function targetPhrase(prompt: PromptInfo, scope: Scope): string {
+/** A lookup is for the name when it is answered once; what lasts is about the name server, whatever it is asked for. */
+function lookupPhrase(prompt: PromptInfo, lifetime: PromptLifetime): string {
+  return lifetime === 'once' ? showHost(prompt.destination).name : fill(_('the name server {address}'), { address: prompt.address });
+}
+
+function targetPhrase(prompt: PromptInfo, { scope, lifetime }: Chosen): string {
   const port = portPhrase(prompt.protocol, prompt.port);
   switch (scope) {
-    case 'host': return fill(_('{host} on {port}'), { host: showHost(prompt.destination).name, port });
+    case 'host': return prompt.is_lookup ? lookupPhrase(prompt, lifetime) : fill(_('{host} on {port}'), { host: showHost(prompt.destination).name, port });
     case 'domain': return fill(_('{host} on {port}'), { host: domainPattern(prompt.destination), port });
     case 'port': return fill(_('any host on {port}'), { port });
     case 'any': return _('any host on any port');
@@ -79,14 +95,20 @@ const MAY_NOT: Readonly<Record<PromptLifetime, () => string>> = {
 
 /** The rule that an answer makes, in one sentence. */
 export function ruleSentence(prompt: PromptInfo, action: 'allow' | 'deny', chosen: Chosen, find: FindProgram): string {
-  const sentence = (action === 'allow' ? MAY : MAY_NOT)[chosen.lifetime]();
-  return fill(sentence, { program: programName(prompt.path, find), target: targetPhrase(prompt, chosen.scope) });
+  const sentence = fill((action === 'allow' ? MAY : MAY_NOT)[chosen.lifetime](), {
+    program: asker(prompt, find), target: targetPhrase(prompt, chosen),
+  });
+  if (action === 'deny' || !prompt.is_lookup || chosen.lifetime === 'once' || chosen.scope === 'any') return sentence;
+  return `${sentence} ${fill(_('This once it may reach {host} too.'), { host: showHost(prompt.destination).name })}`;
 }
 
 const OPEN_FOLDERS = ['/tmp/', '/var/tmp/', '/dev/shm/'];
 
 /** What changes the decision, the gravest first; '' when nothing does. */
 export function promptWarning(prompt: PromptInfo): string {
+  if (prompt.forwarded_from !== undefined) {
+    return _('This computer only passes the connection on; which program makes it cannot be told.');
+  }
   if (prompt.confidence === 'unknown' || prompt.path === '') {
     return _('It is not known which program this is. Allow it only if you are expecting a connection.');
   }
@@ -119,10 +141,21 @@ function evidenceText(prompt: PromptInfo): string {
   return prompt.evidence === 'kernel' ? _('recorded by the kernel, its file could not be verified') : _('found by searching the processes');
 }
 
+/** `xn--mnchen-3ya.de` beside `münchen.de`, and where the name comes from when the program itself did not ask for it. */
+function nameLine(name: string, source: NameSource): string {
+  const host = showHost(name);
+  const shown = host.other === '' ? host.name : `${host.name} (${host.other})`;
+  switch (source) {
+    case 'program': return shown;
+    case 'hosts': return fill(_('{name}: from the file /etc/hosts'), { name: shown });
+    case 'machine': return fill(_('{name}: perhaps, a service of this computer looked it up'), { name: shown });
+    default: return assertNever(source);
+  }
+}
+
 /** What stands behind "Details". */
 export function promptDetails(prompt: PromptInfo): readonly Detail[] {
-  const host = showHost(prompt.destination);
-  const names = [host.name, host.other].filter((name) => name !== '' && name !== prompt.address);
+  const names = prompt.names.map((name, at) => nameLine(name, prompt.name_sources[at] ?? 'machine'));
   const details: Detail[] = [
     { title: _('Path'), text: prompt.path === '' ? _('unknown') : visible(prompt.path) },
     { title: _('Identified'), text: evidenceText(prompt) },
@@ -156,7 +189,7 @@ const NAMED_PROGRAMS = 3;
 
 /** The body of that notification: `Firefox, git, ssh and 4 more`. */
 export function severalBody(prompts: readonly PromptInfo[], find: FindProgram): string {
-  const names = [...new Set(prompts.map((prompt) => programName(prompt.path, find)))];
+  const names = [...new Set(prompts.map((prompt) => asker(prompt, find)))];
   const shown = names.slice(0, NAMED_PROGRAMS).join(', ');
   const more = names.length - NAMED_PROGRAMS;
   if (more <= 0) return shown;
@@ -165,6 +198,6 @@ export function severalBody(prompts: readonly PromptInfo[], find: FindProgram): 
 
 /** Said after an answer that came too late for the flow itself. */
 export function lateAnswerText(action: 'allow' | 'deny', prompt: PromptInfo, find: FindProgram): string {
-  const program = programName(prompt.path, find);
+  const program = asker(prompt, find);
   return action === 'allow' ? fill(_('Allowed. Try again in {program}.'), { program }) : fill(_('Denied for {program}.'), { program });
 }

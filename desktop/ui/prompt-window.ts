@@ -10,7 +10,7 @@ import { visible } from '../model/plain-text.ts';
 import { fractionLeft } from '../model/prompt-queue.ts';
 import type { WaitingPrompt } from '../model/prompt-queue.ts';
 import {
-  programName, promptBody, promptDetails, promptSubtitle, promptTitle, promptWarning, ruleSentence, waitingText,
+  hostTitle, programName, promptBody, promptDetails, promptSubtitle, promptTitle, promptWarning, ruleSentence, waitingText,
 } from '../model/prompt-text.ts';
 import type { FindProgram } from '../model/prompt-text.ts';
 import type { Clocks } from '../client/session.ts';
@@ -193,7 +193,7 @@ export class PromptWindow {
     this.#label('title', promptTitle(info, this.#find));
     this.#label('path', visible(info.path));
     this.#ui.get('path', Gtk.Label).setTooltipText(visible(info.path));
-    this.#label('host', host.name);
+    this.#label('host', hostTitle(info));
     this.#label('other_name', host.other);
     this.#label('subtitle', promptSubtitle(info, this.#find));
     this.#label('user', fill(_('as user {user}'), { user: visible(info.user, 64) }));

@@ -1,15 +1,24 @@
 /** The packet queue and the kernel's decision maps: port `DataPath`, over the addon. */
 import { readFileSync } from 'node:fs';
 import { assertNever } from '../contract/errors.ts';
+import { KERNEL_PATH } from '../contract/vocabulary.ts';
 import type { Attribution, Confidence } from '../contract/vocabulary.ts';
 import type { Ask, DataPath, DataPathEvents } from '../ports.ts';
 import type { NativeAsk, NativeBinding, NativeEvents, NativeOptions } from '../../native/binding.ts';
 import { dnsQuestion } from './dns-question.ts';
 import { FileCheck } from './file-check.ts';
+import { createNamespaces } from './namespaces.ts';
+import type { Namespaces } from './namespaces.ts';
 
 export interface DataPathOptions extends NativeOptions {
   readonly native: NativeBinding;
   readonly events: DataPathEvents;
+}
+
+/** What is asked about the owner that the addon tells. */
+interface Lookups {
+  readonly check: FileCheck;
+  readonly namespaces: Namespaces;
 }
 
 /**
@@ -20,22 +29,28 @@ export interface DataPathOptions extends NativeOptions {
  */
 export function openDataPath(options: DataPathOptions): DataPath {
   const { native, events, ...nativeOptions } = options;
-  const check = new FileCheck(native);
+  const lookups: Lookups = { check: new FileCheck(native), namespaces: createNamespaces() };
   const path = native.open(nativeOptions, (batch) => {
-    deliver(batch, events, check);
+    deliver(batch, events, lookups);
   });
-  const { identification, xtAllow, xtRefuse, missing } = path.features;
+  const { identification, xtPrograms, missing } = path.features;
   return {
     identification,
-    xtPrograms: xtAllow === null || xtRefuse === null ? null : { allow: xtAllow, refuse: xtRefuse },
+    xtPrograms,
     missing,
     answer: (answers) => path.answer(answers),
     remember: (entries) => {
       path.remember(entries);
     },
-    forgetAll: () => {
-      path.forgetAll();
+    replaceAll: ({ programs, flows, policy }) => {
+      path.replaceAll(programs, flows, policy);
     },
+    adopt: (policy) => path.adopt(policy),
+    setGate: (posture) => {
+      path.setGate(posture);
+    },
+    hits: () => path.hits(),
+    traffic: () => path.traffic(),
     setDefaultVerdict: (verdict) => {
       path.setDefaultVerdict(verdict);
     },
@@ -47,8 +62,12 @@ export function openDataPath(options: DataPathOptions): DataPath {
   };
 }
 
-function deliver(batch: NativeEvents, events: DataPathEvents, check: FileCheck): void {
-  if (batch.asks.length > 0) events.onAsks(batch.asks.map((ask) => askOf(ask, check)));
+function deliver(batch: NativeEvents, events: DataPathEvents, lookups: Lookups): void {
+  // Names first: a flow of this batch may have come from one of them.
+  if (batch.dns.length > 0) {
+    events.onDns(batch.dns.map(({ sent, ...message }) => ({ ...message, direction: sent ? 'sent' : 'received' })));
+  }
+  if (batch.asks.length > 0) events.onAsks(batch.asks.map((ask) => askOf(ask, lookups)));
   if (batch.ended.length > 0) events.onEnded(batch.ended.map((end) => end.id));
   if (batch.packets.length > 0) {
     events.onPackets(batch.packets.map(({ tuple, length, interfaceName }) => ({ tuple, lengthBytes: length, interfaceName })));
@@ -56,21 +75,27 @@ function deliver(batch: NativeEvents, events: DataPathEvents, check: FileCheck):
   if (batch.queueReady !== undefined) events.onQueueReady(batch.queueReady, batch.message ?? '');
 }
 
-function askOf(ask: NativeAsk, check: FileCheck): Ask {
+function askOf(ask: NativeAsk, lookups: Lookups): Ask {
   return {
     id: ask.id,
     tuple: ask.tuple,
-    attribution: attributionOf(ask, check),
+    attribution: attributionOf(ask, lookups),
     interfaceName: ask.interfaceName,
     lengthBytes: ask.length,
     dnsQuestion: dnsQuestion(ask.payload),
     heldAtNs: ask.heldAtNs,
     answersPeer: ask.answersPeer,
+    origin: ask.origin,
+    held: ask.held,
   };
 }
 
-function attributionOf(ask: NativeAsk, check: FileCheck): Attribution {
+function attributionOf(ask: NativeAsk, { check, namespaces }: Lookups): Attribution {
   const { owner, evidence, path: claimed } = ask;
+  if (ask.origin === 'forwarded') return namespaces.forwardedOwner(ask.tuple, ask.interfaceName);
+  if (ask.origin === 'kernel') {
+    return { owner, identity: { path: KERNEL_PATH }, claimedPath: null, evidence, confidence: 'certain', ancestors: [] };
+  }
   const verified = owner !== null && claimed !== null && check.matches(owner.executable, claimed);
   return {
     owner,

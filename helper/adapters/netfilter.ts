@@ -1,14 +1,16 @@
 /** The netfilter rules of the helper: port `Ruleset` on iptables-nft or iptables-legacy. */
 import { readFile } from 'node:fs/promises';
 import { BastionError } from '../contract/errors.ts';
-import type { Logger, Ruleset, RulesetCheck, RulesetSpec } from '../ports.ts';
+import type { Logger, Ruleset, RulesetCheck, RulesetMend, RulesetSpec } from '../ports.ts';
+import type { NativeBinding } from '../../native/binding.ts';
 import { BUILT_IN, checkSpec, mappedUidRanges, rulesOf } from './netfilter/rules.ts';
 import type { Family, TableRules } from './netfilter/rules.ts';
+import { OwnTools, describeChange } from './netfilter/changes.ts';
 import { parseSaved } from './netfilter/saved.ts';
 import type { SavedTables } from './netfilter/saved.ts';
 import { BACKENDS, findTools, listRules, restoreRules } from './netfilter/tool.ts';
 import type { Backend, Tools } from './netfilter/tool.ts';
-import { faults, transaction } from './netfilter/transaction.ts';
+import { faults, faultyTables, transaction } from './netfilter/transaction.ts';
 import type { Applied } from './netfilter/transaction.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -46,17 +48,26 @@ async function uidRanges(): Promise<string[]> {
   return ranges;
 }
 
+export interface RulesetOptions {
+  readonly backend?: Backend;
+  readonly logger: Logger;
+  readonly native: Pick<NativeBinding, 'watchNetfilter'>;
+}
+
 class IptablesRuleset implements Ruleset {
   readonly backend: Backend;
   readonly builtIn = BUILT_IN;
   readonly #logger: Logger;
+  readonly #native: RulesetOptions['native'];
+  readonly #ownTools = new OwnTools();
   readonly #applied = new Map<Family, Applied>();
   #running: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(backend: Backend, logger: Logger) {
+  constructor(backend: Backend, { logger, native }: RulesetOptions) {
     this.backend = backend;
     this.#logger = logger;
+    this.#native = native;
   }
 
   apply(spec: RulesetSpec): Promise<void> {
@@ -89,6 +100,25 @@ class IptablesRuleset implements Ruleset {
     });
   }
 
+  mend(): Promise<RulesetMend> {
+    return this.#inTurn(async () => {
+      const outcomes = await Promise.allSettled(FAMILIES.map((family) => this.#mendFamily(family)));
+      const found: string[] = [];
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') throw new BastionError('Failed', reasonOf(outcome.reason), { cause: outcome.reason });
+        found.push(...outcome.value);
+      }
+      return { mended: found.length > 0, detail: found.join('; ').slice(0, DETAIL_LIMIT) };
+    });
+  }
+
+  watch(changed: (by: string) => void): { close(): void } {
+    return this.#native.watchNetfilter({ legacy: this.backend === 'iptables-legacy' }, (changes) => {
+      const by = describeChange(changes, this.#ownTools);
+      if (by !== null) changed(by);
+    });
+  }
+
   remove(): Promise<void> {
     return this.#inTurn(async () => {
       this.#applied.clear();
@@ -107,13 +137,39 @@ class IptablesRuleset implements Ruleset {
     });
   }
 
-  /** Makes it so and verifies it; the listing that was verified. */
-  async #settle(tools: Tools, family: Family, wanted: readonly TableRules[]): Promise<SavedTables> {
+  /**
+   * What differed, in words. Tables without a fault are left alone: a commit takes the kernel 10 ms or more. It is not verified once more: whoever changes it again is told of by the watch. The listing that
+   * counts stays the one after `apply`: a foreign rule must not become ours here.
+   */
+  async #mendFamily(family: Family): Promise<string[]> {
+    const applied = this.#applied.get(family);
+    if (applied === undefined) throw new BastionError('Failed', `No ${familyName(family)} rules were applied.`);
+    const tools = requireTools(this.backend, family);
     let last: unknown = null;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const text = transaction(parseSaved(await listRules(tools)), wanted);
+      const now = parseSaved(await listRules(tools));
+      const found = faults(applied.wanted, now, applied.saved);
+      if (found.length === 0) return [];
       try {
-        if (text !== '') await restoreRules(tools, text);
+        await this.#restore(tools, transaction(now, applied.wanted, faultyTables(found)));
+        return found.map((fault) => `${familyName(family)} ${fault}`);
+      } catch (error: unknown) {
+        last = error;
+      }
+    }
+    throw new BastionError('Failed', `The ${familyName(family)} rules could not be put back: ${reasonOf(last)}`, { cause: last });
+  }
+
+  /**
+   * Makes it so and verifies it; the listing that was verified. Throws BastionError Conflict where the rules could be put in
+   * place and somebody else changed them each time.
+   */
+  async #settle(tools: Tools, family: Family, wanted: readonly TableRules[]): Promise<SavedTables> {
+    let last: unknown = null;
+    let code: 'Conflict' | 'Failed' = 'Failed';
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      try {
+        await this.#restore(tools, transaction(parseSaved(await listRules(tools)), wanted));
       } catch (error: unknown) {
         last = error;
         continue;
@@ -121,9 +177,14 @@ class IptablesRuleset implements Ruleset {
       const saved = parseSaved(await listRules(tools));
       const wrong = faults(wanted, saved, null);
       if (wrong.length === 0) return saved;
+      code = 'Conflict';
       last = new Error(wrong.join('; ').slice(0, DETAIL_LIMIT));
     }
-    throw new BastionError('Failed', `The ${familyName(family)} rules could not be put in place: ${reasonOf(last)}`, { cause: last });
+    throw new BastionError(code, `The ${familyName(family)} rules could not be put in place: ${reasonOf(last)}`, { cause: last });
+  }
+
+  async #restore(tools: Tools, text: string): Promise<void> {
+    if (text !== '') await restoreRules(tools, text, (pid) => { this.#ownTools.add(pid); });
   }
 
   /** The other backend's rules are in force too; a table that cannot be listed there holds nothing of ours. */
@@ -164,11 +225,11 @@ class IptablesRuleset implements Ruleset {
  * `backend`: iptables-nft if its tools are there, else iptables-legacy. Nothing is changed before `apply`.
  * Throws BastionError NotSupported when the tools are missing.
  */
-export function createRuleset(options: { readonly backend?: Backend; readonly logger: Logger }): Ruleset {
+export function createRuleset(options: RulesetOptions): Ruleset {
   const usable = (backend: Backend): boolean => FAMILIES.every((family) => findTools(backend, family) !== null);
   const backend = options.backend ?? BACKENDS.find(usable);
   if (backend === undefined || !usable(backend)) {
     throw new BastionError('NotSupported', 'Neither iptables-nft nor iptables-legacy is installed (package iptables).');
   }
-  return new IptablesRuleset(backend, options.logger);
+  return new IptablesRuleset(backend, options);
 }

@@ -83,7 +83,8 @@ function commandLineOf(root: string, pid: number): readonly string[] {
   return (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0');
 }
 
-function readBounded(path: string, limitBytes: number): Buffer | null {
+/** At most `limitBytes` from the beginning of a file; null if it cannot be read. */
+export function readBounded(path: string, limitBytes: number): Buffer | null {
   let file: number;
   try {
     file = openSync(path, 'r');

@@ -10,10 +10,10 @@ import { INTERFACES, WIRE_LIMITS } from './names.ts';
 import type { IncomingMessage } from './transport.ts';
 import {
   PROMPT_ENDS, agentOptions, agentRegistration, answer, answerResult, check, explanation, flowFilter, flowInfo, loadError, longText,
-  mode, modeOptions, packetInfo, promptInfo, ruleEdit, ruleInfo, subscribeOptions,
+  mode, modeOptions, packetInfo, promptInfo, ruleEdit, ruleInfo, subscribeOptions, totalsInfo,
 } from './types.ts';
 import type {
-  AgentRegistration, Answer, AnswerResult, Check, Explanation, FlowInfo, LoadError, PromptInfo, RuleEdit, RuleInfo,
+  AgentRegistration, Answer, AnswerResult, Check, Explanation, FlowInfo, LoadError, PromptInfo, RuleEdit, RuleInfo, TotalsInfo,
 } from './types.ts';
 import type { Mode } from './vocabulary.ts';
 
@@ -178,6 +178,11 @@ export class LinkedHelper implements HelperClient {
   async explain(flow: string): Promise<Explanation> {
     const [found] = await this.#activity('Explain', [id], [flow], [explanation]);
     return found;
+  }
+
+  async totals(): Promise<readonly TotalsInfo[]> {
+    const [rows] = await this.#activity('Totals', [string, string], ['helper', 'application'], [array(totalsInfo)]);
+    return rows;
   }
 
   close(): void {

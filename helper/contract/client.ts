@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { LinkedHelper } from './client-helper.ts';
 import type {
   Answer, AnswerResult, Check, DegradedReason, Explanation, FlowInfo, LoadError, PacketInfo, PromptEnd, PromptInfo, RuleEdit,
-  RuleInfo, Statistics,
+  RuleInfo, Statistics, TotalsInfo,
 } from './types.ts';
 import type { Mode, State } from './vocabulary.ts';
 
@@ -79,6 +79,8 @@ export interface HelperClient {
   subscribe(options: { readonly packets: boolean }): Promise<void>;
   unsubscribe(): Promise<void>;
   explain(flow: string): Promise<Explanation>;
+  /** Traffic of each program and user since the helper started, the most bytes first; at most 500 rows. */
+  totals(): Promise<readonly TotalsInfo[]>;
   close(): void;
 }
 

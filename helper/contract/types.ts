@@ -2,7 +2,7 @@
 import { array, bool, dictionary, i32, oneOf, optional, required, string, text, u32, u64 } from './codec.ts';
 import type { Infer } from './codec.ts';
 import { WIRE_LIMITS } from './names.ts';
-import { MODES, REASONS, RULE_ACTIONS, SCOPES, STATES, TIERS } from './vocabulary.ts';
+import { MODES, NAME_SOURCES, REASONS, RULE_ACTIONS, SCOPES, STATES, TIERS } from './vocabulary.ts';
 
 const LIFETIMES = ['once', 'process', 'session', 'boot', 'always', 'until'] as const;
 export const CONFIDENCES = ['certain', 'likely', 'unknown'] as const;
@@ -91,7 +91,7 @@ export const promptInfo = dictionary(
     id: required(string),
     /** 128 bits in hexadecimal; what Answer takes. */
     nonce: required(string),
-    /** The program's name for people: the file's base name, or 'An unknown program'. */
+    /** The program's name for people: the file's base name, who a forwarded flow comes from, or 'An unknown program'. */
     application: required(string),
     /** '' when unknown. */
     path: required(string),
@@ -99,6 +99,12 @@ export const promptInfo = dictionary(
     evidence: required(oneOf(EVIDENCES)),
     /** Host name if one is known, else the address. */
     destination: required(string),
+    /** Names that the flow may have come from, the likeliest first; `destination` is the first. At most 8. */
+    names: required(array(string)),
+    /** For each of `names`, who asked for it. */
+    name_sources: required(array(oneOf(NAME_SOURCES))),
+    /** The flow is a DNS query, and `destination` is what it asks for. */
+    is_lookup: required(bool),
     address: required(string),
     /** Port, or ICMP type; 0 for protocols without. */
     port: required(u32),
@@ -108,6 +114,8 @@ export const promptInfo = dictionary(
     user: required(string),
     pid: required(u32),
     command: required(string),
+    /** Who a forwarded flow comes from, in words; only then. */
+    forwarded_from: optional(string),
     ancestors: required(array(ancestorInfo)),
     /** Flows that joined. */
     count: required(u32),
@@ -165,6 +173,8 @@ export const flowInfo = dictionary(
     path: required(string),
     uid: required(u32),
     pid: required(u32),
+    /** Who a forwarded flow comes from, in words; only then. */
+    forwarded_from: optional(string),
     source_address: required(string),
     source_port: required(u32),
     address: required(string),
@@ -172,6 +182,10 @@ export const flowInfo = dictionary(
     protocol: required(string),
     /** Host name if one is known, else ''. */
     host: required(string),
+    /** Names that the flow may have come from, the likeliest first; `host` is the first. At most 8. */
+    names: required(array(string)),
+    /** For each of `names`, who asked for it. */
+    name_sources: required(array(oneOf(NAME_SOURCES))),
     interface: required(string),
     /** Length of the first packet, in bytes. */
     length: required(u32),
@@ -203,6 +217,27 @@ export const explanation = dictionary(
 );
 export type Explanation = Infer<typeof explanation>;
 
+/** What one program of one user sent and received. */
+export const totalsInfo = dictionary(
+  {
+    application: required(string),
+    /** '' when unknown. */
+    path: required(string),
+    uid: required(u32),
+    /** Name, or the number as text. */
+    user: required(string),
+    /** Bytes of IP datagrams. */
+    sent_bytes: required(u64),
+    sent_packets: required(u64),
+    received_bytes: required(u64),
+    received_packets: required(u64),
+    /** Only on a last row that is the sum of those with the fewest bytes: how many they are. */
+    others: optional(u32),
+  },
+  { open: true },
+);
+export type TotalsInfo = Infer<typeof totalsInfo>;
+
 /** Counters since the helper started. */
 export const statistics = dictionary(
   {
@@ -221,6 +256,14 @@ export const statistics = dictionary(
     default_verdicts: required(u64),
     unidentified: required(u64),
     kernel_decided: required(u64),
+    /** Times that the netfilter rules were put back after somebody else had changed them. */
+    rules_mended: required(u64),
+    /** Names for addresses that are known now. */
+    names: required(u64),
+    /** DNS messages that named nothing: malformed, cut off, late, unasked, or of a server that is not configured. */
+    dns_ignored: required(u64),
+    /** Names, and parts of DNS messages, that were left out for lack of room. */
+    names_lost: required(u64),
     uptime_ms: required(u64),
   },
   { open: true },

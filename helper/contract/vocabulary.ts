@@ -46,6 +46,12 @@ export interface Owner {
   readonly cgroup: bigint;
   /** A label that the process chose for itself: shown, never matched. */
   readonly command: string;
+  /**
+   * Only for a flow that this machine forwards: who it comes from, in words, such as "Container 3f2a9c0b1d2e (docker), 172.17.0.2". The rest of
+   * the record is then zero but for the executable's inode, which is the number of the network namespace (0n if none is
+   * known). Shown, never matched.
+   */
+  readonly forwardedFrom?: string;
 }
 
 /** Where the knowledge about an owner comes from. */
@@ -57,10 +63,29 @@ export type Evidence = 'kernel' | 'sock_diag' | 'none';
  */
 export type Confidence = 'certain' | 'likely' | 'unknown';
 
+/**
+ * What rules name the kernel itself by: the outer packets of tunnels, network file systems. No file has this path, because a
+ * file's path begins with a slash.
+ */
+export const KERNEL_PATH = 'kernel';
+
 /** What a rule names. */
 export interface Identity {
   /** Absolute path in the helper's mount namespace, or null when none is known. */
   readonly path: string | null;
+}
+
+/**
+ * Where a name for an address comes from. program: the very program asked for it. hosts: /etc/hosts. machine: a service of
+ * the system asked, on behalf of a program that nobody can name.
+ */
+export const NAME_SOURCES = ['program', 'hosts', 'machine'] as const;
+export type NameSource = (typeof NAME_SOURCES)[number];
+
+/** A name that a flow may have come from. Lower case, letters, digits, hyphens, underscores and dots, at most 253. */
+export interface KnownName {
+  readonly name: string;
+  readonly source: NameSource;
 }
 
 /** One ancestor of a process, the nearest first. */
@@ -90,6 +115,10 @@ export type RuleAction = (typeof RULE_ACTIONS)[number];
 
 /** What the kernel is told of one packet. */
 export type Verdict = 'accept' | 'refuse' | 'drop';
+
+/** What becomes of a forwarded flow that no rule decides; see bastion.toml. */
+export const FORWARDED = ['pass', 'ask', 'deny', 'drop'] as const;
+export type Forwarded = (typeof FORWARDED)[number];
 
 export const MODES = ['enforcing', 'learning'] as const;
 export type Mode = (typeof MODES)[number];
@@ -157,7 +186,8 @@ export interface Rule {
 
 /** Why a decision was taken. */
 export const REASONS = [
-  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'reply', 'limit', 'helper-stopping',
+  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'reply', 'forwarded', 'limit',
+  'helper-stopping',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -8,6 +8,7 @@ import type { ExitCode } from './errors.ts';
 import { printable } from './text/escape.ts';
 import type { Entry, Invocation, ProgramText, Verb } from './tree.ts';
 import { activityVerbs } from './verbs/activity.ts';
+import { applications } from './verbs/applications.ts';
 import { doctorVerbs } from './verbs/doctor.ts';
 import { modeVerbs } from './verbs/modes.ts';
 import { monitor } from './verbs/monitor.ts';
@@ -50,7 +51,7 @@ const hiddenVerbs: readonly Verb[] = [
 
 /** In the order of the help. */
 export const COMMANDS: readonly Entry[] = [
-  status, ...modeVerbs, rules, prompts, agentVerb, monitor, ...activityVerbs, ...doctorVerbs, ...hiddenVerbs,
+  status, ...modeVerbs, rules, prompts, agentVerb, monitor, ...activityVerbs, applications, ...doctorVerbs, ...hiddenVerbs,
 ];
 
 export const PROGRAM_TEXT: ProgramText = {

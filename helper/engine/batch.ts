@@ -18,6 +18,8 @@ function programKey(ask: Ask, verdict: Verdict, untilNs: bigint): RememberedDeci
   if (owner === null || confidence !== 'certain' || evidence !== 'kernel' || owner.networkNamespace === 0n) return null;
   const { protocol, family, destinationAddress, destinationPort } = ask.tuple;
   return {
+    form: 'exact',
+    reply: false,
     executable: owner.executable,
     uid: owner.uid,
     networkNamespace: owner.networkNamespace,
@@ -27,6 +29,7 @@ function programKey(ask: Ask, verdict: Verdict, untilNs: bigint): RememberedDeci
     destinationPort,
     verdict,
     untilNs,
+    hitSlot: 0,
   };
 }
 

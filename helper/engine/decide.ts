@@ -1,6 +1,6 @@
 /** From a flow and what the rules say to a decision. The default of everything that cannot decide is refusal. */
 import { assertNever } from '../contract/errors.ts';
-import type { Decision, Mode, RuleAction, Verdict } from '../contract/vocabulary.ts';
+import type { Decision, Forwarded, Mode, RuleAction, Verdict } from '../contract/vocabulary.ts';
 import type { Facts } from '../policy/facts.ts';
 import type { Evaluation } from '../policy/rule-index.ts';
 import type { Ask } from '../ports.ts';
@@ -11,11 +11,18 @@ export interface Posture {
   readonly paused: boolean;
   readonly defaultAction: RuleAction;
   readonly untracked: 'drop' | 'pass';
+  readonly forwarded: Forwarded;
 }
+
+/** In place of a user for a forwarded flow: the uid that its owner record carries says who is asked, and no rule matches it. */
+const NO_USER = -1;
 
 /** What rules may know of a held flow. */
 export function factsOf({ attribution, tuple }: Ask): Facts {
   const { owner, identity, claimedPath, confidence, evidence } = attribution;
+  if (owner?.forwardedFrom !== undefined) {
+    return { path: null, claimedPath: null, confidence: 'unknown', evidence: 'none', uid: NO_USER, process: null, tuple };
+  }
   return {
     path: identity.path,
     claimedPath,
@@ -31,15 +38,23 @@ function byRule(action: RuleAction, evaluation: Evaluation): Decision {
   return { action, reason: 'rule', ruleId: evaluation.rule?.id ?? null };
 }
 
+/** What the setting says of a forwarded flow that no rule decides. */
+function byForwarded(action: RuleAction | null, evaluation: Evaluation, setting: Forwarded): Decision {
+  if (setting === 'pass') return { action: 'allow', reason: 'forwarded', ruleId: null };
+  if (action === 'ask') return byRule('ask', evaluation);
+  return { action: setting, reason: 'forwarded', ruleId: null };
+}
+
 /**
  * `ask` means: nobody has decided yet, raise a prompt. Deny rules hold in every mode and while paused; allow rules are named
  * as the reason even where the mode would have allowed anyway.
  */
-export function decide({ ask, facts }: { readonly ask: Pick<Ask, 'answersPeer'>; readonly facts: Facts }, evaluation: Evaluation, posture: Posture): Decision {
+export function decide({ ask, facts }: { readonly ask: Pick<Ask, 'answersPeer' | 'origin'>; readonly facts: Facts }, evaluation: Evaluation, posture: Posture): Decision {
   const action = evaluation.rule?.action ?? null;
   if (action === 'deny' || action === 'drop' || action === 'allow') return byRule(action, evaluation);
   if (posture.paused) return { action: 'allow', reason: 'paused', ruleId: null };
   if (posture.mode === 'learning') return { action: 'allow', reason: 'mode-learning', ruleId: null };
+  if (ask.origin === 'forwarded') return byForwarded(action, evaluation, posture.forwarded);
   if (facts.uid === null) {
     return { action: posture.untracked === 'pass' ? 'allow' : 'drop', reason: 'no-owner', ruleId: null };
   }

@@ -7,6 +7,8 @@ import type { Evaluation } from '../policy/rule-index.ts';
 import type { Ask } from '../ports.ts';
 import { decide } from './decide.ts';
 import type { FlowLog } from './flow-log.ts';
+import { FollowUps } from './follow-ups.ts';
+import type { Gave } from './follow-ups.ts';
 import { OnceTable } from './once.ts';
 import type { RuleBook } from './rule-book.ts';
 import type { Turn } from './turn.ts';
@@ -21,6 +23,8 @@ export interface Held {
 export interface Resolved {
   readonly action: Answer['action'];
   readonly rule: Rule | null;
+  /** The name that the prompt was about; null for an address alone. */
+  readonly name: string | null;
 }
 
 /** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
@@ -33,10 +37,12 @@ export class Decider {
   readonly #book: RuleBook;
   readonly #log: FlowLog;
   readonly #once = new OnceTable();
+  readonly #followUps: FollowUps;
 
-  constructor(book: RuleBook, log: FlowLog) {
+  constructor(book: RuleBook, log: FlowLog, gave: Gave) {
     this.#book = book;
     this.#log = log;
+    this.#followUps = new FollowUps(gave);
   }
 
   /** Decides what needs no person: by a rule, the mode, or an answer that covers this very flow. False: nobody has decided. */
@@ -48,29 +54,42 @@ export class Decider {
       return true;
     }
     const once = this.#once.get(held.ask);
-    if (once === null) return false;
+    if (once === null) return this.#followsAnswer(held, turn);
     // The flow was recorded when it was answered; this is more of the same.
     turn.batch.flow(held.ask.id, { action: once, reason: 'prompt-answer', ruleId: null }, null);
     return true;
   }
 
   /** What a person said holds, but for a rule that refuses: an allowance never outranks it. */
-  resolve(held: Held, { action, rule }: Resolved, turn: Turn): void {
+  resolve(held: Held, { action, rule, name }: Resolved, turn: Turn): void {
     const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
     const winner = evaluation.rule;
     if (action === 'allow' && (winner?.action === 'deny' || winner?.action === 'drop')) {
       this.#settle(held, { action: winner.action, reason: 'rule', ruleId: winner.id }, evaluation, turn);
       return;
     }
+    if (name !== null) this.#followUps.answered(held.ask, action, name, turn.instant.bootNs);
     const decision: Decision = { action, reason: 'prompt-answer', ruleId: rule?.id ?? null };
     if (rule !== null && winner?.id === rule.id) {
       this.#settle(held, decision, evaluation, turn);
       return;
     }
-    const known = held.ask.attribution.owner?.cookie !== 0n;
-    turn.batch.flow(held.ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
-    this.#once.set(held.ask, action);
-    turn.record(this.#log, held.ask, decision, winner?.id ?? null);
+    this.#settleOnce(held.ask, decision, winner?.id ?? null, turn);
+  }
+
+  /** An answer about a name covers the connection that belongs to it; see `FollowUps`. */
+  #followsAnswer({ ask }: Held, turn: Turn): boolean {
+    const action = this.#followUps.actionFor(ask, turn.instant.bootNs);
+    if (action === null) return false;
+    this.#settleOnce(ask, { action, reason: 'prompt-answer', ruleId: null }, null, turn);
+    return true;
+  }
+
+  #settleOnce(ask: Ask, decision: Decision, nextRuleId: string | null, turn: Turn): void {
+    const known = ask.attribution.owner?.cookie !== 0n;
+    turn.batch.flow(ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
+    this.#once.set(ask, decision.action);
+    turn.record(this.#log, ask, decision, nextRuleId);
   }
 
   #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {

@@ -1,6 +1,6 @@
 /** One plain sentence that says why a flow was decided as it was. */
 import { assertNever } from '../contract/errors.ts';
-import type { Rule, RuleAction, Tier } from '../contract/vocabulary.ts';
+import type { KnownName, Rule, RuleAction, Tier } from '../contract/vocabulary.ts';
 import type { FlowRecord } from '../engine-api.ts';
 import { orderStep, rankRule } from '../policy/order.ts';
 import type { OrderStep } from '../policy/order.ts';
@@ -56,6 +56,8 @@ function sentence(record: FlowRecord, rule: Rule | null, next: Rule | null): str
       return `${done} because no program could be found that owns it`;
     case 'reply':
       return `${done} because it answers a peer that spoke first, and no rule refuses it`;
+    case 'forwarded':
+      return `${done} because of what bastion.toml says of forwarded packets (forwarded), and no rule decides`;
     case 'limit':
       return `${done} without a prompt, because too many were waiting`;
     case 'helper-stopping':
@@ -66,6 +68,7 @@ function sentence(record: FlowRecord, rule: Rule | null, next: Rule | null): str
 }
 
 function identification(record: FlowRecord): string {
+  if (record.forwardedFrom !== null) return `forwarded for: ${record.forwardedFrom}`;
   if (record.evidence === 'kernel') {
     return record.confidence === 'certain'
       ? 'identified in the kernel, certain'
@@ -75,7 +78,16 @@ function identification(record: FlowRecord): string {
   return 'not identified';
 }
 
+const NAMED: Readonly<Record<KnownName['source'], string>> = {
+  program: 'the name that the program asked for', hosts: 'the name in /etc/hosts', machine: 'perhaps the name, which a service of the system asked for',
+};
+
+/** `; example.org is the name that the program asked for`; '' without a name. */
+function naming({ names: [first] }: FlowRecord): string {
+  return first === undefined ? '' : `; ${first.name} is ${NAMED[first.source]}`;
+}
+
 /** `rule` and `next` are those of the record's ids, null when they have gone. */
 export function explainFlow(record: FlowRecord, rule: Rule | null, next: Rule | null): string {
-  return `${sentence(record, rule, next)}; ${identification(record)}.`;
+  return `${sentence(record, rule, next)}${naming(record)}; ${identification(record)}.`;
 }

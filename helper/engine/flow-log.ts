@@ -1,6 +1,6 @@
 /** The last flows that were decided, in memory. */
 import { BastionError } from '../contract/errors.ts';
-import type { Decision } from '../contract/vocabulary.ts';
+import type { Decision, KnownName } from '../contract/vocabulary.ts';
 import type { FlowRecord } from '../engine-api.ts';
 import { Ring } from '../flow/ring.ts';
 import { flowId, flowNumber } from '../flow/tuple.ts';
@@ -15,21 +15,28 @@ export interface FlowFilter {
 
 export class FlowLog {
   readonly #ring: Ring<FlowRecord>;
+  readonly #namesOf: (ask: Ask) => readonly KnownName[];
 
-  constructor(limit: number = FLOW_LIMIT) {
+  /** `namesOf` tells the names that a flow may have come from. */
+  constructor(namesOf: (ask: Ask) => readonly KnownName[], limit: number = FLOW_LIMIT) {
+    this.#namesOf = namesOf;
     this.#ring = new Ring(limit);
   }
 
   add(ask: Ask, decision: Decision, nextRuleId: string | null, timeMs: number): FlowRecord {
     const { owner, identity, confidence, evidence } = ask.attribution;
+    const names = this.#namesOf(ask);
+    const forwardedFrom = owner?.forwardedFrom ?? null;
     const record: FlowRecord = {
       id: flowId(this.#ring.next),
       timeMs,
       tuple: ask.tuple,
       path: identity.path,
-      uid: owner?.uid ?? null,
-      pid: owner?.pid ?? null,
-      host: ask.dnsQuestion,
+      uid: forwardedFrom === null ? (owner?.uid ?? null) : null,
+      pid: forwardedFrom === null ? (owner?.pid ?? null) : null,
+      forwardedFrom,
+      host: names[0]?.name ?? null,
+      names,
       interfaceName: ask.interfaceName,
       lengthBytes: ask.lengthBytes,
       decision,

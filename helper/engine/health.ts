@@ -9,7 +9,7 @@ import type { StatisticsSources } from './statistics.ts';
 
 const NS_PER_MS = 1_000_000n;
 
-export interface HealthSources extends Pick<StatisticsSources, 'prompts' | 'rules'> {
+export interface HealthSources extends Pick<StatisticsSources, 'prompts' | 'rules' | 'names'> {
   /** null while the hooks are off. */
   readonly dataPath: DataPath | null;
   readonly modes: Modes;
@@ -20,6 +20,7 @@ export class Health {
   readonly #startedNs: bigint;
   #degraded: readonly DegradedReason[] = [];
   #queueDown: string | null = null;
+  #rulesMended = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -33,11 +34,15 @@ export class Health {
     return !same;
   }
 
+  countMend(): void {
+    this.#rulesMended += 1;
+  }
+
   setQueue(ready: boolean, message: string): void {
     this.#queueDown = ready ? null : message;
   }
 
-  status({ dataPath, modes, prompts, rules }: HealthSources): EngineStatus {
+  status({ dataPath, modes, prompts, rules, names }: HealthSources): EngineStatus {
     const degradedReasons = this.#reasons();
     const nowNs = this.#clock.bootNs();
     const untilNs = modes.pausedUntilNs;
@@ -48,7 +53,7 @@ export class Health {
       state: stateOf(dataPath !== null, pausedUntilMs !== 0, degradedReasons),
       degradedReasons,
       pausedUntilMs,
-      statistics: statisticsOf({ counters: dataPath?.counters() ?? null, prompts, rules, uptimeMs }),
+      statistics: statisticsOf({ counters: dataPath?.counters() ?? null, prompts, rules, rulesMended: this.#rulesMended, names, uptimeMs }),
     };
   }
 

@@ -20,6 +20,7 @@ const CLOSED: Settings = {
   defaultAction: 'deny',
   onFailure: 'closed',
   untracked: 'drop',
+  forwarded: 'drop',
   requireKernelIdentity: false,
   promptTimeoutMs: 30_000,
   queueNumber: 1,
@@ -92,8 +93,8 @@ export class Modes {
   }
 
   posture(): Posture {
-    const { defaultAction, untracked } = this.#settings;
-    return { mode: this.mode, paused: this.#pausedUntilNs !== null, defaultAction, untracked };
+    const { defaultAction, untracked, forwarded } = this.#settings;
+    return { mode: this.mode, paused: this.#pausedUntilNs !== null, defaultAction, untracked, forwarded };
   }
 
   /** Reads the clocks; ends a pause whose time has come even if its timer is late. */

@@ -1,7 +1,7 @@
 /** Held flows and their prompts: the state machine of prompt/ joined with asks, deadlines and what is shown. */
 import { BastionError } from '../contract/errors.ts';
 import type { PromptEnd } from '../contract/types.ts';
-import type { BootNs, Decision } from '../contract/vocabulary.ts';
+import type { BootNs, Decision, KnownName } from '../contract/vocabulary.ts';
 import type { PromptView } from '../engine-api.ts';
 import type { Facts } from '../policy/facts.ts';
 import { PromptBook } from '../prompt/book.ts';
@@ -25,6 +25,8 @@ export const GRACE_NS = 2_000_000_000n;
 /** A program that retries at once after a prompt expired is refused quietly, not asked about again, on the same socket. */
 const AFTER_EXPIRY_MS = 10_000;
 const ANCESTORS = 8;
+/** Rules that one answer makes at most, one for each address of the name; flows to further ones are answered once. */
+export const ADDRESSES_OF_ANSWER = 8;
 
 export type HeldPrompt = Prompt<PromptExtras>;
 
@@ -32,6 +34,7 @@ export interface PromptDeskOptions {
   readonly deps: EngineDeps;
   readonly modes: Modes;
   readonly log: FlowLog;
+  namesOf(ask: Ask): readonly KnownName[];
   /** The earliest deadline has come. */
   onDue(): void;
   /** The inbox changed. */
@@ -42,6 +45,7 @@ export class PromptDesk {
   readonly #deps: EngineDeps;
   readonly #modes: Modes;
   readonly #log: FlowLog;
+  readonly #namesOf: (ask: Ask) => readonly KnownName[];
   readonly #onInbox: () => void;
   readonly #book: PromptBook<PromptExtras>;
   readonly #held = new Map<number, Held>();
@@ -55,6 +59,7 @@ export class PromptDesk {
     this.#deps = options.deps;
     this.#modes = options.modes;
     this.#log = options.log;
+    this.#namesOf = (ask) => options.namesOf(ask);
     this.#onInbox = () => {
       options.onInbox();
     };
@@ -76,11 +81,12 @@ export class PromptDesk {
   hold(ask: Ask, facts: Facts, turn: Turn): boolean {
     const { owner, identity, claimedPath, confidence, evidence } = ask.attribution;
     if (owner === null) return false;
-    const lookup = isLookup(ask.tuple, ask.dnsQuestion);
+    const names = this.#namesOf(ask);
     const question: Question = {
       path: identity.path, claimedPath, confidence, evidence, owner, tuple: ask.tuple,
-      name: lookup ? ask.dnsQuestion : null,
-      isLookup: lookup,
+      names,
+      name: names[0]?.name ?? null,
+      isLookup: isLookup(ask.tuple, ask.dnsQuestion),
     };
     const timeoutMs = this.#modes.settings.promptTimeoutMs;
     const joined = this.#book.join(question, ask.id, timeoutMs, turn.instant);
@@ -137,6 +143,20 @@ export class PromptDesk {
     for (const id of decided) this.#held.delete(id);
     for (const prompt of this.#book.left(decided)) this.#finish(this.#book.withdraw(prompt), 'withdrawn', turn);
     this.#arm();
+  }
+
+  /**
+   * The question of a prompt as it is for each address that its flows go to, its own first: flows of one name join, and a
+   * rule names one address. At most `ADDRESSES_OF_ANSWER`.
+   */
+  questionsOf(prompt: HeldPrompt): readonly Question[] {
+    const tuples = new Map([[prompt.question.tuple.destinationAddress, prompt.question.tuple]]);
+    for (const id of prompt.flows) {
+      const tuple = this.#held.get(id)?.ask.tuple;
+      if (tuple !== undefined && !tuples.has(tuple.destinationAddress)) tuples.set(tuple.destinationAddress, tuple);
+      if (tuples.size === ADDRESSES_OF_ANSWER) break;
+    }
+    return [...tuples.values()].map((tuple) => ({ ...prompt.question, tuple }));
   }
 
   /** Uses the nonce: ends the prompt and gives its held flows to the caller, who must decide every one. Null: it is gone. */

@@ -135,11 +135,11 @@ export class RuleDesk {
     throw new BastionError('Conflict', 'No free rule id could be found.');
   }
 
-  /** Throws BastionError LimitReached when one more rule of this kind is too many. */
-  checkRoom(rule: Rule): void {
+  /** Throws BastionError LimitReached when `count` more rules of this kind are too many. */
+  checkRoom(rule: Rule, count = 1): void {
     const full = isTemporary(rule)
-      ? this.#book.temporaryCount >= RULE_LIMITS.memory
-      : this.#book.writtenCount >= RULE_LIMITS.user;
+      ? this.#book.temporaryCount + count > RULE_LIMITS.memory
+      : this.#book.writtenCount + count > RULE_LIMITS.user;
     if (full) throw new BastionError('LimitReached', 'There are too many rules; remove some first.');
   }
 

@@ -1,6 +1,6 @@
 /** What lasts until the machine restarts, as JSON: rules in memory, the pause, the inbox, the furthest wall time. */
 import { z } from 'zod';
-import { RULE_ACTIONS } from '../contract/vocabulary.ts';
+import { NAME_SOURCES, RULE_ACTIONS } from '../contract/vocabulary.ts';
 import type { Rule } from '../contract/vocabulary.ts';
 import type { WallMark } from '../policy/time.ts';
 import type { Question } from '../prompt/question.ts';
@@ -75,6 +75,7 @@ const owner = z.strictObject({
   networkNamespace: bigintText,
   cgroup: bigintText,
   command: text,
+  forwardedFrom: text.exactOptional(),
 });
 const question = z.strictObject({
   path: text.nullable(),
@@ -83,6 +84,7 @@ const question = z.strictObject({
   evidence: z.enum(['kernel', 'sock_diag', 'none']),
   owner,
   tuple,
+  names: z.array(z.strictObject({ name: text, source: z.enum(NAME_SOURCES) })).max(8).default([]),
   name: text.nullable(),
   isLookup: z.boolean(),
 });

@@ -1,17 +1,20 @@
 /** The contract's counters out of the data path's and the engine's. */
 import type { Statistics } from '../contract/types.ts';
 import type { DataPathCounters } from '../ports.ts';
+import type { NameCounts } from './name-desk.ts';
 
 export interface StatisticsSources {
   /** null while nothing is attached. */
   readonly counters: DataPathCounters | null;
   readonly prompts: { readonly raised: number; readonly expired: number };
   readonly rules: number;
+  readonly rulesMended: number;
+  readonly names: NameCounts;
   readonly uptimeMs: number;
 }
 
 /** A packet counts once, whether the kernel decided it, the receiver thread, or the engine. */
-export function statisticsOf({ counters, prompts, rules, uptimeMs }: StatisticsSources): Statistics {
+export function statisticsOf({ counters, prompts, rules, rulesMended, names, uptimeMs }: StatisticsSources): Statistics {
   const kernelDecided = (counters?.kernelAllowed ?? 0) + (counters?.kernelRefused ?? 0);
   return {
     packets: (counters?.packets ?? 0) + kernelDecided,
@@ -29,6 +32,10 @@ export function statisticsOf({ counters, prompts, rules, uptimeMs }: StatisticsS
     default_verdicts: counters?.defaultVerdicts ?? 0,
     unidentified: counters?.unidentified ?? 0,
     kernel_decided: kernelDecided,
+    rules_mended: rulesMended,
+    names: names.names,
+    dns_ignored: names.ignored,
+    names_lost: names.lost,
     uptime_ms: uptimeMs,
   };
 }

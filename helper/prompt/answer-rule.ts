@@ -40,11 +40,21 @@ function destinationMatch(question: Question, scope: Scope): Pick<RuleMatch, 'ad
   }
 }
 
+/** Longest part of a host name in the name of a rule. */
+const HOST_CHARACTERS = 48;
+
+/** The address, with the name that led to it; a lookup's address is the name server's, which the name does not belong to. */
+function hostText({ tuple, name, isLookup }: Question): string {
+  if (name === null || isLookup) return tuple.destinationAddress;
+  const shown = name.length > HOST_CHARACTERS ? `…${name.slice(1 - HOST_CHARACTERS)}` : name;
+  return `${shown} (${tuple.destinationAddress})`;
+}
+
 function ruleName(question: Question, scope: Scope): string {
-  const { protocol, destinationAddress, destinationPort } = question.tuple;
+  const { protocol, destinationPort } = question.tuple;
   const program = (baseName(question.path) || question.owner.command).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}').slice(0, 48);
   const service = hasPorts(protocol) ? `${protocolName(protocol)} ${String(destinationPort)}` : protocolName(protocol);
-  const reach = { host: `${destinationAddress}, ${service}`, domain: '', port: `any host, ${service}`, any: 'anything' }[scope];
+  const reach = { host: `${hostText(question)}, ${service}`, domain: '', port: `any host, ${service}`, any: 'anything' }[scope];
   return `${program}: ${reach}`;
 }
 

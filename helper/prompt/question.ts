@@ -1,5 +1,5 @@
 /** What one prompt asks: who wants to reach what. Flows with the same question join one prompt. */
-import type { Confidence, Evidence, ExecutableId, Owner, Tuple } from '../contract/vocabulary.ts';
+import type { Confidence, Evidence, ExecutableId, KnownName, Owner, Tuple } from '../contract/vocabulary.ts';
 import { hasPorts, ICMP, ICMPV6 } from '../policy/ports.ts';
 
 export interface Question {
@@ -11,7 +11,9 @@ export interface Question {
   readonly evidence: Evidence;
   readonly owner: Owner;
   readonly tuple: Tuple;
-  /** Host name that the flow is known to be for, null when none is. */
+  /** Names that the flow may have come from, the likeliest first. */
+  readonly names: readonly KnownName[];
+  /** The first of them, null when there is none: what the prompt is about. */
   readonly name: string | null;
   /** The flow is a DNS query, and `name` is what it asks for. */
   readonly isLookup: boolean;
@@ -29,14 +31,15 @@ export function applicationKey({ path, owner }: Question): string {
   return `${String(owner.uid)} ${path ?? executableKey(owner.executable)}`;
 }
 
-/** Same program, user, name (else address), port and protocol: the same question. A program has one resolver question a name. */
+/** A forwarded flow's sender is its source address: what one is answered is not for another. Same program, user, name (else address), port and protocol: the same question. A program has one resolver question a name. */
 export function questionKey(question: Question): string {
-  const { tuple, name, isLookup } = question;
-  if (isLookup && name !== null) return `${applicationKey(question)} lookup ${name.toLowerCase()}`;
+  const { tuple, name, isLookup, owner } = question;
+  const from = owner.forwardedFrom === undefined ? '' : ` from ${tuple.sourceAddress}`;
+  if (isLookup && name !== null) return `${applicationKey(question)}${from} lookup ${name.toLowerCase()}`;
   const protocol = tuple.protocol === ICMPV6 ? ICMP : tuple.protocol;
   const port = hasPorts(tuple.protocol) ? tuple.destinationPort : 0;
   const destination = name?.toLowerCase() ?? tuple.destinationAddress;
-  return `${applicationKey(question)} ${String(protocol)} ${destination} ${String(port)}`;
+  return `${applicationKey(question)}${from} ${String(protocol)} ${destination} ${String(port)}`;
 }
 
 /** Is this flow a question to a name server? */

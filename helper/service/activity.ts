@@ -2,7 +2,7 @@
 import { string } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { ACTIONS, INTERFACES } from '../contract/names.ts';
-import { explanation, flowFilter, flowInfo, packetInfo, subscribeOptions } from '../contract/types.ts';
+import { explanation, flowFilter, flowInfo, packetInfo, subscribeOptions, totalsInfo } from '../contract/types.ts';
 import type { FlowInfo, PacketInfo } from '../contract/types.ts';
 import type { EngineApi, FlowRecord } from '../engine-api.ts';
 import type { PacketRecord } from '../ports.ts';
@@ -11,10 +11,9 @@ import { method } from './method.ts';
 import type { Call, ServedInterface } from './method.ts';
 import { Batches } from './batches.ts';
 import { applicationName, clipped, protocolName } from './text.ts';
-import { cursor, id, limit, rows } from './wire-types.ts';
+import { totalsRows } from './totals.ts';
+import { UNKNOWN_UID, cursor, id, limit, name, rows } from './wire-types.ts';
 
-/** On the wire, for a flow whose user is not known. */
-export const UNKNOWN_UID = 0xffff_ffff;
 /** Live listeners of one user, and in all. */
 export const SUBSCRIBER_LIMITS = { perUid: 8, overall: 64 } as const;
 
@@ -24,16 +23,19 @@ export function flowRow(record: FlowRecord): FlowInfo {
   return {
     id: record.id,
     time_ms: record.timeMs,
-    application: applicationName(record.path),
+    application: record.forwardedFrom === null ? applicationName(record.path) : clipped(record.forwardedFrom),
     path: clipped(record.path ?? ''),
     uid: record.uid ?? UNKNOWN_UID,
     pid: record.pid ?? 0,
+    ...(record.forwardedFrom === null ? {} : { forwarded_from: clipped(record.forwardedFrom) }),
     source_address: tuple.sourceAddress,
     source_port: tuple.sourcePort,
     address: tuple.destinationAddress,
     port: tuple.destinationPort,
     protocol: protocolName(tuple),
     host: clipped(record.host ?? ''),
+    names: record.names.map(({ name }) => name),
+    name_sources: record.names.map(({ source }) => source),
     interface: record.interfaceName,
     length: record.lengthBytes,
     action: decision.action,
@@ -166,6 +168,18 @@ export class Activity {
         output: [explanation],
         cost: (caller, flow) => (this.#deps.engine.flow(flow)?.uid === caller.uid ? null : ACTIONS.viewAll),
         run: (_call, flow) => [this.#deps.engine.explain(flow)],
+      }),
+      Totals: method({
+        input: [name, name],
+        names: ['range', 'by'],
+        output: [rows(totalsInfo)],
+        run: async (call, range, by) => {
+          if (range !== 'helper' || by !== 'application') {
+            throw new BastionError('NotSupported', "There are totals for the range 'helper' by 'application' only.");
+          }
+          const everybody = await call.allows(ACTIONS.viewAll);
+          return [totalsRows(this.#deps.engine, everybody ? null : call.caller.uid)];
+        },
       }),
     };
   }

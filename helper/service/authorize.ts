@@ -38,6 +38,7 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     Subscribe: view,
     Unsubscribe: 'public',
     Explain: view,
+    Totals: view,
   },
   'org.freedesktop.DBus.Properties': {
     Get: view,

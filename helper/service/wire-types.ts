@@ -4,6 +4,8 @@ import type { WireType } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { WIRE_LIMITS } from '../contract/names.ts';
 
+/** In the place of a user who is not known. */
+export const UNKNOWN_UID = 0xffff_ffff;
 /** Rule ids, nonces, flow ids and the like. */
 export const id = text(64);
 /** Where a list goes on; as long as this service makes it. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Owner hooks and the two programs that netfilter asks through xt_bpf. The programs decide nothing by themselves: they
+ * Owner hooks, the programs that netfilter asks through xt_bpf, and the gate. The programs decide nothing by themselves: they
  * repeat what the addon wrote, and whatever they cannot tell goes to the queue.
  */
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -16,13 +17,14 @@
 #include "maps.h"
 #include "packet.h"
 #include "owner.h"
+#include "shares.h"
+#include "decide.h"
+#include "gate.h"
+#include "dns.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define HOOK_PASS 1
-/* Source: include/linux/net.h, enum sock_type: a number of the kernel's ABI. */
-#define SOCKET_DATAGRAM 2
-#define SOCKET_RAW 3
 #define LOOPBACK_INDEX 1
 
 /*
@@ -36,39 +38,89 @@ SEC("cgroup/sock_create")
 int on_sock_create(struct bpf_sock *context)
 {
 	struct bastion_owner owner = {};
-	__u64 cookie = bpf_get_socket_cookie(context);
+	struct bastion_socket *record;
 
-	owner.cookie = cookie;
+	read_caller(&owner);
+	tell_caller(&owner);
+	owner.cookie = bpf_get_socket_cookie(context);
 	owner.network_namespace = bpf_get_netns_cookie(context);
 	owner.socket_type = context->type;
-	read_caller(&owner);
-	bpf_map_update_elem(&owners, &cookie, &owner, BPF_ANY);
+	record = bpf_sk_storage_get(&sockets, context, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (record) {
+		record->owner = owner;
+		read_task(&record->caller);
+	}
+	if (context->type == SOCKET_STREAM)
+		put_owner(&owner);
 	return HOOK_PASS;
 }
 
-/* The map is written only for another caller: rewriting it costs more than the rest of a sendto. */
-static __always_inline int on_address(struct bpf_sock_addr *context, __u32 set_flags)
+/* inet_release, before the protocol's own: what is still to be sent goes on being counted. Stable since 5.9. */
+SEC("cgroup/sock_release")
+int on_sock_release(struct bpf_sock *context)
+{
+	struct bastion_socket *record = bpf_sk_storage_get(&sockets, context, 0, 0);
+
+	if (record) {
+		record->released = 1;
+		flush_amounts(record);
+	}
+	if (context->type == SOCKET_STREAM)
+		drop_owner(bpf_get_socket_cookie(context));
+	return HOOK_PASS;
+}
+
+/* A kernel's thread that opens one more subflow of an MPTCP connection does so for whoever connected that. */
+static __always_inline int read_mptcp_owner(struct bpf_sock_addr *context, struct bastion_owner *owner)
+{
+	__u64 cookie = mptcp_cookie(BPF_CORE_READ((struct bpf_sock_addr_kern *)context, sk));
+	struct bastion_owner *whole = cookie ? bpf_map_lookup_elem(&owners, &cookie) : 0;
+
+	if (!whole)
+		return 0;
+	cookie = owner->cookie;
+	*owner = *whole;
+	owner->cookie = cookie;
+	owner->socket_type = SOCKET_STREAM;
+	return 1;
+}
+
+static __always_inline int same_task(const struct bastion_task *a, const struct bastion_task *b)
+{
+	return a->task == b->task && a->start_ns == b->start_ns && a->exec_id == b->exec_id;
+}
+
+/* Read and written only for another caller: that costs more than the rest of a sendto. */
+static __always_inline int on_address(struct bpf_sock_addr *context)
 {
 	struct bastion_owner owner = {};
-	struct bastion_owner *known;
+	struct bastion_socket *record;
+	struct bastion_task caller;
 	__u64 cookie = bpf_get_socket_cookie(context);
 
+	if (!context->sk)
+		return HOOK_PASS;
+	record = bpf_sk_storage_get(&sockets, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!record)
+		return HOOK_PASS;
+	/* What was accepted or allowed before was another connection. */
+	if (context->type == SOCKET_STREAM)
+		record->generation = 0;
+	read_task(&caller);
+	if (same_task(&caller, &record->caller) && record->owner.cookie == cookie && record->owner.uid == uid_now())
+		return HOOK_PASS;
+	read_caller(&owner);
 	owner.cookie = cookie;
+	/* A kernel's thread connects on somebody's behalf: of whom, the socket's maker may say. */
+	if (!owner.executable.inode && !read_mptcp_owner(context, &owner))
+		return HOOK_PASS;
+	tell_caller(&owner);
 	owner.network_namespace = bpf_get_netns_cookie(context);
 	owner.socket_type = context->type;
-	read_caller(&owner);
-	/* A kernel's thread, which connects on somebody's behalf: of whom, the socket's maker may say. */
-	if (!owner.executable.inode)
-		return HOOK_PASS;
-	known = bpf_map_lookup_elem(&owners, &cookie);
-	if (known) {
-		owner.flags = known->flags | set_flags;
-		if (same_process(known, &owner) && known->flags == owner.flags)
-			return HOOK_PASS;
-	} else {
-		owner.flags = set_flags;
-	}
-	bpf_map_update_elem(&owners, &cookie, &owner, BPF_ANY);
+	record->owner = owner;
+	record->caller = caller;
+	if (context->type == SOCKET_STREAM)
+		put_owner(&owner);
 	return HOOK_PASS;
 }
 
@@ -76,247 +128,250 @@ static __always_inline int on_address(struct bpf_sock_addr *context, __u32 set_f
 SEC("cgroup/connect4")
 int on_connect4(struct bpf_sock_addr *context)
 {
-	return on_address(context, 0);
+	return on_address(context);
 }
 
 SEC("cgroup/connect6")
 int on_connect6(struct bpf_sock_addr *context)
 {
-	return on_address(context, 0);
+	return on_address(context);
 }
 
 /* udp_sendmsg, udpv6_sendmsg with an address; not for a connected socket without one. Stable since 4.18. */
 SEC("cgroup/sendmsg4")
 int on_sendmsg4(struct bpf_sock_addr *context)
 {
-	return on_address(context, 0);
+	return on_address(context);
 }
 
 SEC("cgroup/sendmsg6")
 int on_sendmsg6(struct bpf_sock_addr *context)
 {
-	return on_address(context, 0);
+	return on_address(context);
 }
 
-/* inet_bind, inet6_bind. Port 0 is the kernel's choice, so nobody could have spoken to it first. Stable since 4.17. */
-SEC("cgroup/bind4")
-int on_bind4(struct bpf_sock_addr *context)
+/* A UDP peer that speaks first to a server is noted, once: what is there already, above all "we spoke first", stays. */
+static __always_inline void note_peer(const struct bastion_owner *owner, __u64 cookie, const struct bastion_tuple *tuple)
 {
-	return on_address(context, context->user_port ? BASTION_OWNER_BOUND : 0);
+	struct bastion_peer_key key = {};
+	__u32 value = BASTION_PEER_SPOKE_FIRST;
+
+	key.cookie = cookie;
+	__builtin_memcpy(key.peer.address, tuple->source, sizeof(key.peer.address));
+	key.peer.port = tuple->source_port;
+	key.peer.protocol = tuple->destination.protocol;
+	key.peer.family = tuple->destination.family;
+	if (!bpf_map_lookup_elem(&peers, &key) && take_peer(owner->user))
+		bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
 }
 
-SEC("cgroup/bind6")
-int on_bind6(struct bpf_sock_addr *context)
-{
-	return on_address(context, context->user_port ? BASTION_OWNER_BOUND : 0);
-}
-
-/*
- * sk_filter_trim_cap on receipt, after the socket was found; never drops. A UDP peer that speaks first to a server is
- * noted, once: what is there already, above all "we spoke first", stays. Stable since 4.10.
- */
+/* sk_filter_trim_cap on receipt, after the socket was found; never drops. Stable since 4.10. */
 SEC("cgroup_skb/ingress")
 int on_ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *socket = skb->sk;
-	struct bastion_owner *owner;
+	struct bastion_socket *record;
 	struct bastion_tuple tuple = {};
-	struct bastion_peer_key key = {};
-	__u32 value = BASTION_PEER_SPOKE_FIRST;
+	int transport;
 
 	if (!socket || skb->ifindex == LOOPBACK_INDEX)
 		return HOOK_PASS;
 	socket = bpf_sk_fullsock(socket);
-	if (!socket || socket->protocol != IPPROTO_UDP)
+	if (!socket)
 		return HOOK_PASS;
-	key.cookie = bpf_get_socket_cookie(skb);
-	owner = bpf_map_lookup_elem(&owners, &key.cookie);
-	if (!owner || !(owner->flags & BASTION_OWNER_BOUND) || read_packet(skb, &tuple))
+	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
+	if (!record)
 		return HOOK_PASS;
-	__builtin_memcpy(key.peer.address, tuple.source, sizeof(key.peer.address));
-	key.peer.port = tuple.source_port;
-	key.peer.protocol = tuple.destination.protocol;
-	key.peer.family = tuple.destination.family;
-	if (!bpf_map_lookup_elem(&peers, &key))
-		bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
+	account(record, &record->received, skb->len);
+	if (socket->protocol == IPPROTO_TCP ? socket->dst_port != bpf_htons(DNS_PORT) : socket->protocol != IPPROTO_UDP)
+		return HOOK_PASS;
+	transport = read_packet(skb, &tuple);
+	if (transport < 0)
+		return HOOK_PASS;
+	if (tuple.source_port == bpf_htons(DNS_PORT))
+		copy_dns(skb, &record->owner, &tuple, transport, 1);
+	if (socket->protocol == IPPROTO_UDP && is_bound(kernel_socket(skb)))
+		note_peer(&record->owner, record->owner.cookie, &tuple);
 	return HOOK_PASS;
 }
 
-static __always_inline __u32 live_verdict(const struct bastion_verdict *verdict, const struct bastion_settings *now)
+static __noinline int note_question(struct __sk_buff *skb, const struct bastion_owner *owner)
 {
-	if (!verdict || verdict->generation != now->generation)
-		return 0;
-	if (verdict->until_ns && bpf_ktime_get_boot_ns() >= verdict->until_ns)
-		return 0;
-	return verdict->verdict;
-}
+	struct bastion_tuple tuple = {};
+	int transport = read_packet(skb, &tuple);
 
-/* What is remembered for the socket, else for its program; 0 for nothing. */
-static __always_inline __u32 remembered(__u64 cookie, const struct bastion_owner *owner,
-					const struct bastion_destination *destination)
-{
-	struct bastion_settings *now = current_settings();
-	struct bastion_flow_key flow = {};
-	struct bastion_verdict_key program = {};
-	__u32 verdict;
-
-	if (!now || !cookie || now->decide_in_thread)
-		return 0;
-	flow.cookie = cookie;
-	flow.destination = *destination;
-	if (owner) {
-		flow.start_ns = owner->start_ns;
-		flow.executable = owner->executable;
-		flow.pid = owner->pid;
-	}
-	verdict = live_verdict(bpf_map_lookup_elem(&flows, &flow), now);
-	if (verdict || !owner)
-		return verdict;
-	program.executable = owner->executable;
-	program.network_namespace = owner->network_namespace;
-	program.uid = owner->uid;
-	program.destination = *destination;
-	return live_verdict(bpf_map_lookup_elem(&verdicts, &program), now);
-}
-
-/* Did the peer speak first to this server? If nobody has, we do now. */
-static __always_inline int answers_peer(__u64 cookie, const struct bastion_owner *owner,
-					const struct bastion_destination *destination)
-{
-	struct bastion_peer_key key = {};
-	__u32 value = BASTION_WE_SPOKE_FIRST;
-	__u32 *known;
-
-	if (!owner || !(owner->flags & BASTION_OWNER_BOUND) || destination->protocol != IPPROTO_UDP)
-		return 0;
-	key.cookie = cookie;
-	key.peer = *destination;
-	known = bpf_map_lookup_elem(&peers, &key);
-	if (known)
-		return *known == BASTION_PEER_SPOKE_FIRST;
-	bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
+	if (owner && transport >= 0 && tuple.destination.port == bpf_htons(DNS_PORT))
+		copy_dns(skb, owner, &tuple, transport, 0);
 	return 0;
 }
 
 /*
- * Who sends this packet. A stream is its connector's, because its packets may leave from any task; a datagram is sent by the
- * task that runs now (ip_local_out is called below sendmsg), whoever made or connected its socket: what was inherited over
- * exec or passed on lends nobody its permission, and the loss of a record names nobody else. A kernel's thread has no file.
+ * ip_finish_output, ip6_finish_output, before the packet is cut into fragments; for a SYN-ACK with the listening socket.
+ * Packets without a full socket (TIME-WAIT, the kernel's answers to nobody) carry no program's data. Stable since 4.10.
  */
-static __always_inline const struct bastion_owner *sender_of(__u64 cookie, const struct bastion_tuple *tuple,
-							     struct bastion_owner *caller)
-{
-	const struct bastion_owner *owner = bpf_map_lookup_elem(&owners, &cookie);
-	__u8 protocol = tuple->destination.protocol;
-
-	if (owner) {
-		if (owner->socket_type != SOCKET_DATAGRAM && owner->socket_type != SOCKET_RAW)
-			return owner;
-		if (is_caller(owner))
-			return owner;
-		caller->network_namespace = owner->network_namespace;
-		caller->flags = owner->flags;
-		caller->socket_type = owner->socket_type;
-	} else if (!cookie || (protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)) {
-		return owner;
-	}
-	caller->cookie = cookie;
-	read_caller(caller);
-	return caller->executable.inode ? caller : owner;
-}
-
-static __always_inline int still_waits(const struct bastion_pending *known)
+SEC("cgroup_skb/egress")
+int on_egress(struct __sk_buff *skb)
 {
 	struct bastion_settings *now = current_settings();
+	struct bpf_sock *socket = skb->sk;
+	struct bastion_socket *record;
 
-	return !now || known->recorded_ns + SETTLE_NS >= now->drained_ns;
+	if (!now || !socket || skb->ifindex == LOOPBACK_INDEX)
+		return GATE_PASS;
+	socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return GATE_PASS;
+	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
+	/* The stream was allowed, and nothing has changed since. */
+	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN ||
+	    (record->until_ns && bpf_ktime_get_boot_ns() >= record->until_ns)) {
+		if (!record)
+			record = adopt(skb, socket);
+		if (judge_packet(skb, socket, record, now) == GATE_DROP)
+			return GATE_DROP;
+		if (!record)
+			return GATE_PASS;
+	}
+	account(record, &record->sent, skb->len);
+	if (socket->protocol == IPPROTO_TCP ? socket->dst_port == bpf_htons(DNS_PORT) : socket->protocol == IPPROTO_UDP)
+		note_question(skb, &record->owner);
+	return GATE_PASS;
+}
+
+static __always_inline int still_waits(const struct bastion_pending *known, const struct bastion_settings *now)
+{
+	return known->recorded_ns + SETTLE_NS >= now->drained_ns;
 }
 
 /*
  * Notes who sent the packet that goes to the queue next, before it can get there. Two programs under one tuple
  * (SO_REUSEPORT, raw sockets, a socket passed on) cannot be told apart by the reader: neither is named then.
  */
-static __always_inline void record_pending(__u64 cookie, const struct bastion_owner *owner, const struct bastion_tuple *tuple,
-					   __u32 flags)
+static __always_inline int record_pending(struct bastion_pending *entry, const struct bastion_tuple *tuple, int owned)
 {
-	struct bastion_pending entry = {};
+	struct bastion_settings *now = current_settings();
 	struct bastion_pending *known;
 
-	if (owner)
-		entry.owner = *owner;
-	entry.owner.cookie = cookie;
-	entry.flags = flags;
-	/*
-	 * The kernel's own answers, which have an exception, or a ping socket without a record: its holder in /proc is not
-	 * proof of who sends, because a descriptor can be held where /proc does not show it.
-	 */
-	if (!owner && (tuple->destination.protocol == IPPROTO_ICMP || tuple->destination.protocol == IPPROTO_ICMPV6))
-		entry.flags |= BASTION_PENDING_AMBIGUOUS;
-	entry.recorded_ns = bpf_ktime_get_boot_ns();
+	if (!now || !take_pending(owned ? entry->owner.user : NOBODY, now))
+		return 0;
+	/* A ping socket without a record: its holder in /proc is no proof, because a descriptor can be held where it is not shown. */
+	if (!owned && (tuple->destination.protocol == IPPROTO_ICMP || tuple->destination.protocol == IPPROTO_ICMPV6))
+		entry->flags |= BASTION_PENDING_AMBIGUOUS;
+	entry->recorded_ns = bpf_ktime_get_boot_ns();
 	count(BASTION_COUNT_UNDECIDED);
-	if (!bpf_map_update_elem(&pending, tuple, &entry, BPF_NOEXIST))
-		return;
+	if (!bpf_map_update_elem(&pending, tuple, entry, BPF_NOEXIST))
+		return 1;
 	known = bpf_map_lookup_elem(&pending, tuple);
-	if (!known || !still_waits(known) ||
-	    (!(known->flags & BASTION_PENDING_AMBIGUOUS) && same_program(&known->owner, &entry.owner) &&
-	     (owner || known->owner.cookie == cookie))) {
-		if (bpf_map_update_elem(&pending, tuple, &entry, BPF_ANY))
+	if (!known || !still_waits(known, now) ||
+	    (!(known->flags & BASTION_PENDING_AMBIGUOUS) && same_program(&known->owner, &entry->owner) &&
+	     (owned || known->owner.cookie == entry->owner.cookie))) {
+		if (bpf_map_update_elem(&pending, tuple, entry, BPF_ANY))
 			bpf_map_delete_elem(&pending, tuple);
-		return;
+		return 1;
 	}
 	count(BASTION_COUNT_AMBIGUOUS);
 	known->flags |= BASTION_PENDING_AMBIGUOUS;
-	known->recorded_ns = entry.recorded_ns;
+	known->recorded_ns = entry->recorded_ns;
+	return 1;
+}
+
+/* Who sends, and to whom, as the entries are asked. */
+static __noinline int ask_for_packet(struct __sk_buff *skb, struct question *question)
+{
+	struct bastion_settings *now = current_settings();
+	struct bastion_tuple tuple = {};
+	struct origin origin = {};
+
+	if (!now || !question || read_packet(skb, &tuple) < 0)
+		return 0;
+	find_origin(skb, &tuple, &origin);
+	question->flow.cookie = origin.by == BY_KERNEL ? 0 : origin.cookie;
+	question->flow.destination = tuple.destination;
+	question->reply = origin.listens ? BASTION_FORM_REPLY : 0;
+	if (origin.by == BY_KERNEL) {
+		question->owned = 1;
+		question->network_namespace = now->network_namespace;
+	} else if (origin.by == BY_OWNER) {
+		name_sender(question, origin.owner);
+	} else if (origin.by == BY_CALLER) {
+		name_datagram_sender(question, origin.owner, origin.socket);
+	}
+	return 1;
+}
+
+/* The packet's verdict, 0 for none. */
+static __always_inline __u32 decided(struct __sk_buff *skb)
+{
+	struct bastion_settings *now = current_settings();
+	struct question question = {};
+	struct recalled found = {};
+
+	if (!now || now->decide_in_thread || !ask_for_packet(skb, &question))
+		return 0;
+	if (question.flow.destination.protocol == IPPROTO_TCP ? !look_up(&question, &found) : !look_up_datagram(&question, &found))
+		return 0;
+	count_hit(found.hit_slot);
+	return found.verdict;
 }
 
 /*
  * ip_local_out -> nf_hook(LOCAL_OUT) -> xt_bpf: a rule matches when the program returns nonzero. Stable since 4.10.
- * Asked first: is this refused already?
+ * Is this allowed already?
  */
+SEC("socket")
+int xt_allow(struct __sk_buff *skb)
+{
+	if (decided(skb) != BASTION_ACCEPT)
+		return 0;
+	count(BASTION_COUNT_ALLOWED);
+	return 1;
+}
+
+/* Is this refused already? */
 SEC("socket")
 int xt_refuse(struct __sk_buff *skb)
 {
-	struct bastion_tuple tuple = {};
-	struct bastion_owner caller = {};
-	const struct bastion_owner *owner;
-	__u64 cookie;
-	__u32 verdict;
+	__u32 verdict = decided(skb);
 
-	if (read_packet(skb, &tuple))
-		return 0;
-	cookie = bpf_get_socket_cookie(skb);
-	owner = sender_of(cookie, &tuple, &caller);
-	verdict = remembered(cookie, owner, &tuple.destination);
 	if (verdict != BASTION_REFUSE && verdict != BASTION_DROP)
 		return 0;
-	answers_peer(cookie, owner, &tuple.destination);
 	count(BASTION_COUNT_REFUSED);
 	return 1;
 }
 
-/* Asked second: is this allowed already? What is not goes on to the queue, with its owner noted. */
+/* Notes the sender of what goes to the queue. 0 for what must not: answers, see xt_reply, and what is over a user's share. */
 SEC("socket")
-int xt_allow(struct __sk_buff *skb)
+int xt_hold(struct __sk_buff *skb)
 {
 	struct bastion_tuple tuple = {};
-	struct bastion_owner caller = {};
-	const struct bastion_owner *owner;
-	__u64 cookie;
-	__u32 verdict;
-	int reply;
+	struct bastion_pending entry = {};
+	struct origin origin = {};
+	__u32 reply;
 
-	if (read_packet(skb, &tuple)) {
+	if (read_packet(skb, &tuple) < 0) {
 		count(BASTION_COUNT_MALFORMED);
-		return 0;
-	}
-	cookie = bpf_get_socket_cookie(skb);
-	owner = sender_of(cookie, &tuple, &caller);
-	verdict = remembered(cookie, owner, &tuple.destination);
-	reply = answers_peer(cookie, owner, &tuple.destination);
-	if (verdict == BASTION_ACCEPT) {
-		count(BASTION_COUNT_ALLOWED);
 		return 1;
 	}
-	record_pending(cookie, owner, &tuple, reply ? BASTION_PENDING_REPLY : 0);
-	return 0;
+	find_origin(skb, &tuple, &origin);
+	reply = origin.listens;
+	if (origin.by == BY_KERNEL) {
+		kernel_owner(&entry.owner);
+	} else if (origin.by == BY_OWNER && origin.owner) {
+		entry.owner = *origin.owner;
+	} else if (origin.by == BY_CALLER) {
+		read_datagram_sender(&entry.owner, origin.owner);
+		reply = answers_peer(origin.socket, origin.cookie, &tuple.destination);
+	}
+	entry.owner.cookie = origin.by == BY_KERNEL ? 0 : origin.cookie;
+	entry.flags = reply ? BASTION_PENDING_REPLY : 0;
+	return record_pending(&entry, &tuple, entry.owner.pid || origin.by == BY_KERNEL) && !reply;
+}
+
+/* An answer to a peer that spoke first, which goes on while no helper listens. */
+SEC("socket")
+int xt_reply(struct __sk_buff *skb)
+{
+	struct question question = {};
+
+	return ask_for_packet(skb, &question) && question.reply;
 }

@@ -100,9 +100,16 @@ typedef struct {
 	__u32 val;
 } RELOCATED kgid_t;
 
+struct user_namespace {
+	struct user_namespace *parent;
+	int level;
+	kuid_t owner;
+} RELOCATED;
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	struct user_namespace *user_ns;
 } RELOCATED;
 
 struct task_struct {
@@ -113,7 +120,84 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 	__u64 start_boottime;
+	__u64 self_exec_id;
 	char comm[16];
+} RELOCATED;
+
+typedef struct {
+	__s64 counter;
+} RELOCATED atomic64_t;
+
+struct net {
+	__u64 net_cookie;
+} RELOCATED;
+
+typedef struct {
+	struct net *net;
+} RELOCATED possible_net_t;
+
+struct sock_common {
+	unsigned char skc_state;
+	__u16 skc_num;
+	possible_net_t skc_net;
+	atomic64_t skc_cookie;
+	/* Of a connection that is being accepted. */
+	struct sock *skc_listener;
+} RELOCATED;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	__u16 sk_protocol;
+	__u8 sk_kern_sock : 1;
+	__u8 sk_userlocks : 4;
+} RELOCATED;
+
+struct tcp_sock {
+	__u8 is_mptcp : 1;
+} RELOCATED;
+
+struct inet_connection_sock {
+	void *icsk_ulp_data;
+} RELOCATED;
+
+struct mptcp_subflow_context {
+	struct sock *conn;
+} RELOCATED;
+
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+} RELOCATED;
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned long _nfct;
+} RELOCATED;
+
+struct nf_inet_addr {
+	__u32 ip6[4];
+} RELOCATED;
+
+struct nf_conntrack_man_proto {
+	__u16 all;
+} RELOCATED;
+
+struct nf_conntrack_destination {
+	struct nf_inet_addr u3;
+	struct nf_conntrack_man_proto u;
+} RELOCATED;
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_destination dst;
+} RELOCATED;
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+} RELOCATED;
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
+	unsigned long status;
 } RELOCATED;
 
 #endif

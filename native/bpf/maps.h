@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The maps, pinned by name. LRU maps can be filled by any user: eviction costs a question, never an opening. */
+/*
+ * The maps, pinned by name. What any user can fill is shared out (bastion_share); an eviction costs a question, never an
+ * opening.
+ */
 #ifndef BASTION_MAPS_H
 #define BASTION_MAPS_H
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct bastion_socket);
+} sockets SEC(".maps");
+
+/* Of streams that are open: for xt_bpf, which has no socket storage, and for sockets that are older than the hooks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, BASTION_MAX_OWNERS);
 	__type(key, __u64);
 	__type(value, struct bastion_owner);
 } owners SEC(".maps");
+
+/* Reading a task costs more than all else that is done for a socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BASTION_MAX_CALLERS);
+	__type(key, struct bastion_task);
+	__type(value, struct bastion_owner);
+} callers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -26,8 +45,9 @@ struct {
 } verdicts SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, BASTION_MAX_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct bastion_flow_key);
 	__type(value, struct bastion_verdict);
 } flows SEC(".maps");
@@ -62,9 +82,42 @@ struct {
 } counters SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BASTION_HIT_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} hits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_TRAFFIC);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct bastion_traffic_key);
+	__type(value, struct bastion_traffic);
+} traffic SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_USERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct bastion_share);
+} shares SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, BASTION_RING_BYTES);
 } executables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BASTION_REPORT_RING_BYTES);
+} reports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BASTION_RING_BYTES);
+} dns SEC(".maps");
 
 static __always_inline void count(__u32 index)
 {

@@ -72,13 +72,18 @@ static __always_inline int read_v6(struct __sk_buff *skb, struct bastion_tuple *
 	return -1;
 }
 
-/* 0, or -1 for anything that has no sound tuple: too short, a later fragment, too many extension headers. */
-static __always_inline int read_packet(struct __sk_buff *skb, struct bastion_tuple *tuple)
+/*
+ * The transport header's offset, or -1 for anything without a sound tuple: too short, a later fragment, too many headers.
+ * Not static: the verifier then looks at it once, and not again for each way that leads to it.
+ */
+__noinline int read_packet(struct __sk_buff *skb, struct bastion_tuple *tuple)
 {
 	__u8 version, icmp[6];
 	__u16 ports[2];
 	int offset;
 
+	if (!tuple)
+		return -1;
 	if (bpf_skb_load_bytes(skb, 0, &version, 1))
 		return -1;
 	if (version >> 4 == 4)
@@ -101,7 +106,7 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct bastion_tup
 		if (is_echo(tuple->destination.protocol, icmp[0]))
 			__builtin_memcpy(&tuple->source_port, icmp + 4, 2);
 	}
-	return 0;
+	return offset;
 }
 
 #endif

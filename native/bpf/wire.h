@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of a structure below: maps of another layout are replaced, never reused. */
-#define BASTION_LAYOUT 3
+#define BASTION_LAYOUT 4
 
 #define BASTION_MAX_OWNERS 65536
 #define BASTION_MAX_PENDING 16384
@@ -18,26 +18,63 @@
 #define BASTION_MAX_FLOWS 65536
 #define BASTION_MAX_PEERS 16384
 #define BASTION_MAX_SEEN 8192
+#define BASTION_MAX_CALLERS 16384
+#define BASTION_MAX_TRAFFIC 8192
+#define BASTION_MAX_USERS 4096
+#define BASTION_HIT_SLOTS 16384
 #define BASTION_RING_BYTES (1 << 20)
+#define BASTION_REPORT_RING_BYTES (1 << 18)
 #define BASTION_PATH_BYTES 4096
 #define BASTION_COMMAND_BYTES 16
+#define BASTION_DNS_BYTES 4096
+#define BASTION_DNS_SHORT_BYTES 512
+
+/* Shares of one user, so that he fills no table for the others: sockets, packets that wait unread, new peers a second. */
+#define BASTION_USER_SOCKETS (BASTION_MAX_OWNERS / 4)
+#define BASTION_USER_PENDING (BASTION_MAX_PENDING / 4)
+#define BASTION_USER_PEERS 512
 
 /* Values of bastion_verdict.verdict; 0 stands for none. */
 #define BASTION_ACCEPT 1
 #define BASTION_REFUSE 2
 #define BASTION_DROP 3
 
-/* bastion_owner.flags: the program bound this socket to a port that it chose. */
-#define BASTION_OWNER_BOUND 1
+/* bastion_owner.flags: the connection was accepted before the hooks were there. */
+#define BASTION_OWNER_INBOUND 2
+/* No socket of a process sent this: a tunnel's outer packet, a network file system. */
+#define BASTION_OWNER_KERNEL 4
+/* Found in /proc, for a socket that is older than the hooks: likely, and no ground for what the kernel decides by program. */
+#define BASTION_OWNER_ADOPTED 8
 
 /* bastion_pending.flags: nobody can be named, for example because packets of two programs wait under one tuple. */
 #define BASTION_PENDING_AMBIGUOUS 1
-/* A server's datagram to a UDP peer that spoke first: passes unless something refuses it. */
+/* A server answers a peer that spoke first: passes unless something refuses it. */
 #define BASTION_PENDING_REPLY 2
 
 /* Values of `peers`. */
 #define BASTION_PEER_SPOKE_FIRST 1
 #define BASTION_WE_SPOKE_FIRST 2
+
+/* bastion_verdict_key.form: how much the entry says. Parts that it leaves open are zero in the key. */
+#define BASTION_FORM_EXACT 0
+#define BASTION_FORM_ANY_ADDRESS 1
+#define BASTION_FORM_ANY_PORT 2
+#define BASTION_FORM_PROGRAM 3
+/* Added to the form: for answers to peers that spoke first. */
+#define BASTION_FORM_REPLY 8
+
+/* bastion_settings.gate: what passes although nobody decided it. */
+#define BASTION_GATE_UNDECIDED 1
+#define BASTION_GATE_WHEN_AWAY 2
+#define BASTION_GATE_UNTRACKED 4
+
+/* A receiver thread that has not turned for so long is away; it turns at least once a second. */
+#define BASTION_AWAY_NS 3000000000ULL
+
+/* bastion_report.why */
+#define BASTION_REPORT_UNDECIDED 1
+#define BASTION_REPORT_REFUSED 2
+#define BASTION_REPORT_UNTRACKED 3
 
 /* Index of `counters`. */
 #define BASTION_COUNT_ALLOWED 0
@@ -46,7 +83,13 @@
 #define BASTION_COUNT_MALFORMED 3
 #define BASTION_COUNT_RING_LOST 4
 #define BASTION_COUNT_AMBIGUOUS 5
-#define BASTION_COUNTERS 6
+#define BASTION_COUNT_GATE_UNDECIDED 6
+#define BASTION_COUNT_GATE_REFUSED 7
+#define BASTION_COUNT_GATE_UNTRACKED 8
+#define BASTION_COUNT_GATE_LOST 9
+#define BASTION_COUNT_DNS_LOST 10
+#define BASTION_COUNT_OVER_BUDGET 11
+#define BASTION_COUNTERS 12
 
 /* An executable's inode. `device` is the kernel's own s_dev: major << 20 | minor. */
 struct bastion_executable {
@@ -72,6 +115,8 @@ struct bastion_owner {
 	__u32 mount_namespace;
 	__u32 flags;
 	__u32 socket_type; /* SOCK_STREAM and so on */
+	__u32 user; /* whose share it counts for: the uid, or in a user namespace the uid of who made the outermost one */
+	__u32 telling; /* the path was told while this was bastion_settings.telling */
 	char command[BASTION_COMMAND_BYTES];
 };
 
@@ -97,7 +142,7 @@ struct bastion_pending {
 };
 
 /*
- * One socket in the hands of one process. A socket that is inherited over exec or passed on does not carry the decisions
+ * One socket in the hands of one process; of an adopted socket only the cookie. A socket that is inherited over exec or passed on does not carry the decisions
  * of the program before: executable, pid and start time are those of the owner record. An inode's number alone would not do:
  * in a file system of their own, users choose it.
  */
@@ -114,6 +159,8 @@ struct bastion_verdict_key {
 	__u64 network_namespace;
 	__u32 uid;
 	struct bastion_destination destination;
+	__u32 form;
+	__u32 reserved;
 };
 
 struct bastion_peer_key {
@@ -126,6 +173,81 @@ struct bastion_verdict {
 	__u32 verdict;
 	__u32 generation;
 	__u64 until_ns; /* CLOCK_BOOTTIME; 0 for no end */
+	__u32 hit_slot; /* index of `hits`, 0 for none */
+	__u32 reserved;
+};
+
+struct bastion_amount {
+	__u64 bytes;
+	__u64 packets;
+};
+
+/* One thread between two of its execs: what was read of it then holds, but for its uid. Never seen outside the kernel. */
+struct bastion_task {
+	__u64 task;
+	__u64 start_ns;
+	__u64 exec_id;
+};
+
+/* What the gate knows of one socket. An accepted connection starts with a copy of its listener's, cookie included. */
+struct bastion_socket {
+	struct bastion_owner owner;
+	/* Who was last recorded. */
+	struct bastion_task caller;
+	/* The stream may go on as long as this is the current generation and the time has not come; see on_egress. */
+	__u32 generation;
+	__u32 released;
+	__u64 until_ns;
+	__u64 reported_ns;
+	/* Not yet added to `traffic`. */
+	struct bastion_amount sent;
+	struct bastion_amount received;
+};
+
+struct bastion_traffic_key {
+	struct bastion_executable executable;
+	__u32 uid;
+	__u32 reserved;
+};
+
+/* IP datagrams as the stack hands them over. */
+struct bastion_traffic {
+	struct bastion_amount sent;
+	struct bastion_amount received;
+};
+
+/* What one user takes of the tables. */
+struct bastion_share {
+	__u64 drained_ns; /* `pending` counts since then */
+	__u64 second; /* `peers` counts in this one */
+	__u32 sockets;
+	__u32 pending;
+	__u32 peers;
+	__u32 reserved;
+};
+
+/* A packet that the gate dropped. `cookie` is the socket's own, which for an accepted connection is not its owner's. */
+struct bastion_report {
+	struct bastion_owner owner;
+	struct bastion_tuple tuple;
+	__u64 cookie;
+	__u64 time_ns;
+	__u32 why;
+	__u32 flags; /* as bastion_pending.flags */
+	__u32 interface_index;
+	__u32 length;
+};
+
+/* A DNS message, or a TCP segment with a part of one; the event ends after `length` bytes of payload, rounded up. */
+struct bastion_dns_event {
+	struct bastion_owner owner;
+	struct bastion_tuple tuple;
+	__u64 time_ns;
+	__u32 sequence;
+	__u32 received; /* 0: sent */
+	__u32 length;
+	__u32 reserved;
+	__u8 payload[BASTION_DNS_BYTES];
 };
 
 /* Memory-mapped by the addon. */
@@ -134,9 +256,20 @@ struct bastion_settings {
 	__u32 generation;
 	/* Not 0: the programs note owners and decide nothing. */
 	__u32 decide_in_thread;
-	__u32 reserved;
+	__u32 gate;
 	/* Every packet recorded before this time (CLOCK_BOOTTIME) has been read from the queue. */
 	__u64 drained_ns;
+	/* When the receiver thread last turned; 0 after it left. */
+	__u64 turned_ns;
+	/* Cookie of the network namespace that is guarded: others' sockets pass the gate. */
+	__u64 network_namespace;
+	/* The process that gives verdicts: what it puts back on its way was decided. */
+	__u64 helper_start_ns;
+	__u32 helper_pid;
+	/* Raised to have every path told again. */
+	__u32 telling;
+	/* Names the rules behind the entries of the current generation, 0 for none. */
+	__u64 policy;
 };
 
 /*

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "convert.hpp"
+#include "netfilter_watch_node.hpp"
 #include "notify.hpp"
 
 namespace bastion {
@@ -22,11 +23,16 @@ struct Session {
   Napi::FunctionReference askMaker;
   Napi::Env::CleanupHook<decltype(&onEnvironmentEnd), Session> atEnd;
   std::unique_ptr<DataPath> path;
+  /// What `replaceAll` will take.
+  std::vector<RememberedProgram> programs;
+  std::vector<RememberedFlow> flows;
 };
 
 using Sessions = std::vector<std::unique_ptr<Session>>;
 
-DataPath& pathOf(const Napi::CallbackInfo& info) { return *static_cast<Session*>(info.Data())->path; }
+Session& sessionOf(const Napi::CallbackInfo& info) { return *static_cast<Session*>(info.Data()); }
+
+DataPath& pathOf(const Napi::CallbackInfo& info) { return *sessionOf(info).path; }
 
 void closeSession(Session& session, bool unpin) {
   if (session.path) session.path->close(unpin);
@@ -61,11 +67,45 @@ Napi::Value answer(const Napi::CallbackInfo& info) {
 
 void remember(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
-  const auto [key, verdict] = readRemembered(reader, info);
-  if (reader.ok()) pathOf(info).remember(key, verdict);
+  const RememberedProgram entry = readProgram(reader, info);
+  if (reader.ok()) pathOf(info).remember(entry);
 }
 
-void forgetAll(const Napi::CallbackInfo& info) { pathOf(info).forgetAll(); }
+void addProgram(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const RememberedProgram entry = readProgram(reader, info);
+  if (reader.ok() && sessionOf(info).programs.size() < BASTION_MAX_VERDICTS) sessionOf(info).programs.push_back(entry);
+}
+
+void addFlow(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const RememberedFlow entry = readFlow(reader, info);
+  if (reader.ok() && sessionOf(info).flows.size() < BASTION_MAX_FLOWS) sessionOf(info).flows.push_back(entry);
+}
+
+void replaceAll(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const auto programs = std::exchange(sessionOf(info).programs, {});
+  const auto flows = std::exchange(sessionOf(info).flows, {});
+  const uint64_t policy = reader.bigintOf(info[0], "policy");
+  if (reader.ok()) pathOf(info).replaceAll(programs, flows, policy);
+}
+
+Napi::Value adopt(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const uint64_t policy = reader.bigintOf(info[0], "policy");
+  return reader.ok() ? Napi::Value::From(info.Env(), pathOf(info).adopt(policy)) : Napi::Value();
+}
+
+void setGate(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const uint32_t flags = readGate(reader, info[0]);
+  if (reader.ok()) pathOf(info).setGate(flags);
+}
+
+Napi::Value hits(const Napi::CallbackInfo& info) { return makeHits(info.Env(), pathOf(info).hits()); }
+
+Napi::Value traffic(const Napi::CallbackInfo& info) { return makeTraffic(info.Env(), pathOf(info).traffic()); }
 
 void setDefaultVerdict(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
@@ -109,7 +149,13 @@ Napi::Object makeDataPath(Napi::Env env, Session* session) {
   object.Set("features", makeFeatures(env, *session->path));
   setMethod<answer>(object, "answer", session);
   setMethod<remember>(object, "remember", session);
-  setMethod<forgetAll>(object, "forgetAll", session);
+  setMethod<addProgram>(object, "addProgram", session);
+  setMethod<addFlow>(object, "addFlow", session);
+  setMethod<replaceAll>(object, "replaceAll", session);
+  setMethod<adopt>(object, "adopt", session);
+  setMethod<setGate>(object, "setGate", session);
+  setMethod<hits>(object, "hits", session);
+  setMethod<traffic>(object, "traffic", session);
   setMethod<setDefaultVerdict>(object, "setDefaultVerdict", session);
   setMethod<setAnswerDeadlineMs>(object, "setAnswerDeadlineMs", session);
   setMethod<setPacketTrace>(object, "setPacketTrace", session);
@@ -183,6 +229,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   setMethod<bootTime>(exports, "bootNs");
   setMethod<notify>(exports, "notify");
   setMethod<namespaceCookie>(exports, "networkNamespaceCookie");
+  setMethod<watchNetfilter>(exports, "watchNetfilter");
   return exports;
 }
 

@@ -50,6 +50,9 @@ inline uint64_t bootNs() {
   return static_cast<uint64_t>(now.tv_sec) * nsPerSecond + static_cast<uint64_t>(now.tv_nsec);
 }
 
+/// The uid of nobody.
+constexpr uint32_t noUid = ~0U;
+
 /// The system's words for an error number, positive or negative.
 inline std::string errorText(int error) {
   char buffer[128];

@@ -48,6 +48,24 @@ const char* evidenceText(Evidence evidence) {
   return "none";
 }
 
+const char* originText(Origin origin) {
+  switch (origin) {
+    case Origin::kernel: return "kernel";
+    case Origin::forwarded: return "forwarded";
+    case Origin::process: break;
+  }
+  return "process";
+}
+
+Napi::Object makeExecutable(Napi::Env env, const bastion_executable& executable) {
+  auto object = Napi::Object::New(env);
+  object.Set("device", executable.device);
+  object.Set("inode", bigint(env, executable.inode));
+  object.Set("generation", executable.generation);
+  object.Set("ctimeSec", static_cast<int64_t>(executable.ctime_sec));
+  return object;
+}
+
 /// One call with everything in its place: an object made property by property would cost several times as much.
 Napi::Value makeAsk(Napi::Env env, const Napi::Function& maker, const AskReport& ask) {
   const Attribution& who = ask.attribution;
@@ -72,6 +90,8 @@ Napi::Value makeAsk(Napi::Env env, const Napi::Function& maker, const AskReport&
       bytesOrNull(env, ask.payload),
       bigint(env, ask.heldAtNs),
       value(ask.answersPeer),
+      value(originText(ask.origin)),
+      value(ask.held),
       value(who.owner.has_value()),
       bigint(env, owner.cookie),
       value(owner.pid),
@@ -95,6 +115,27 @@ Napi::Object makePacket(Napi::Env env, const PacketReport& packet) {
   object.Set("tuple", makeTuple(env, packet.tuple));
   object.Set("length", packet.length);
   object.Set("interfaceName", packet.interfaceName);
+  return object;
+}
+
+Napi::Object makeDns(Napi::Env env, const DnsMessage& message) {
+  const bastion_tuple& tuple = message.tuple;
+  const bastion_destination& to = tuple.destination;
+  auto object = Napi::Object::New(env);
+  object.Set("sent", !message.received);
+  object.Set("protocol", to.protocol);
+  object.Set("cookie", bigint(env, message.owner.cookie));
+  object.Set("pid", message.owner.pid);
+  object.Set("uid", message.owner.uid);
+  object.Set("executable", makeExecutable(env, message.owner.executable));
+  object.Set("serverAddress", addressText(to.family, message.received ? tuple.source : to.address));
+  object.Set("serverPort", ntohs(message.received ? tuple.source_port : to.port));
+  object.Set("localPort", ntohs(message.received ? to.port : tuple.source_port));
+  object.Set("sequence", message.sequence);
+  auto payload = Napi::Uint8Array::New(env, message.payload.size());
+  if (!message.payload.empty()) memcpy(payload.Data(), message.payload.data(), message.payload.size());
+  object.Set("payload", payload);
+  object.Set("timeNs", bigint(env, message.timeNs));
   return object;
 }
 
@@ -152,6 +193,8 @@ std::vector<Answer> readAnswers(Reader& reader, Napi::Value value) {
       answer.verdict = reader.verdict(verdict, "verdict");
       if (!isNullish(reader.property(element, "rememberUntilNs")))
         answer.rememberUntilNs = reader.bigint(element, "rememberUntilNs");
+      if (!isNullish(reader.property(element, "hitSlot")))
+        answer.hitSlot = reader.number(element, "hitSlot", 0, BASTION_HIT_SLOTS - 1);
     }
     if (!reader.ok()) return {};
     answers.push_back(answer);
@@ -159,26 +202,106 @@ std::vector<Answer> readAnswers(Reader& reader, Napi::Value value) {
   return answers;
 }
 
-std::pair<bastion_verdict_key, bastion_verdict> readRemembered(Reader& reader, const Napi::CallbackInfo& parts) {
-  bastion_verdict_key key{};
-  bastion_verdict verdict{};
-  size_t at = 0;
-  key.executable.device = reader.numberOf(parts[at++], "device", 0, UINT32_MAX);
-  key.executable.inode = reader.bigintOf(parts[at++], "inode");
-  key.executable.generation = reader.numberOf(parts[at++], "generation", 0, UINT32_MAX);
-  key.executable.ctime_sec = reader.integerOf(parts[at++], "ctimeSec");
-  key.uid = reader.numberOf(parts[at++], "uid", 0, UINT32_MAX);
-  key.network_namespace = reader.bigintOf(parts[at++], "networkNamespace");
-  const uint32_t family = reader.numberOf(parts[at++], "family", 4, 6);
-  key.destination.family = static_cast<uint8_t>(family);
-  key.destination.protocol = static_cast<uint8_t>(reader.numberOf(parts[at++], "protocol", 0, UINT8_MAX));
-  const std::string address = reader.textOf(parts[at++], "destinationAddress", addressBytes);
-  if (reader.ok() && (family == 5 || !parseAddress(key.destination.family, address, key.destination.address)))
-    reader.fail("destinationAddress: not an address of its family");
-  key.destination.port = htons(static_cast<uint16_t>(reader.numberOf(parts[at++], "destinationPort", 0, UINT16_MAX)));
-  verdict.verdict = static_cast<uint32_t>(reader.verdict(parts[at++], "verdict"));
-  verdict.until_ns = reader.bigintOf(parts[at++], "untilNs");
-  return {key, verdict};
+namespace {
+
+/// Reads one part after the other.
+class Parts {
+ public:
+  Parts(Reader& reader, const Napi::CallbackInfo& parts) : reader_(reader), parts_(parts) {}
+
+  uint32_t number(const char* name, uint32_t largest) { return reader_.numberOf(parts_[at_++], name, 0, largest); }
+  uint64_t bigint(const char* name) { return reader_.bigintOf(parts_[at_++], name); }
+  std::string text(const char* name) { return reader_.textOf(parts_[at_++], name, addressBytes); }
+  bool flag(const char* name) { return number(name, 1) == 1; }
+
+  bastion_executable executable() {
+    bastion_executable executable{};
+    executable.device = number("device", UINT32_MAX);
+    executable.inode = bigint("inode");
+    executable.generation = number("generation", UINT32_MAX);
+    executable.ctime_sec = reader_.integerOf(parts_[at_++], "ctimeSec");
+    return executable;
+  }
+
+  /// `withAddress` false: the text is empty.
+  bastion_destination destination(bool withAddress, bool withPort) {
+    bastion_destination to{};
+    to.family = static_cast<uint8_t>(number("family", 6));
+    to.protocol = static_cast<uint8_t>(number("protocol", UINT8_MAX));
+    const std::string address = text("destinationAddress");
+    to.port = htons(static_cast<uint16_t>(number("destinationPort", UINT16_MAX)));
+    if (reader_.ok() && withAddress && ((to.family != 4 && to.family != 6) || !parseAddress(to.family, address, to.address)))
+      reader_.fail("destinationAddress: not an address of its family");
+    if (!withAddress) to.family = 0;
+    if (!withPort) to.port = to.protocol = 0;
+    return to;
+  }
+
+  Decision decision() {
+    Decision decision;
+    decision.verdict = reader_.verdict(parts_[at_++], "verdict");
+    decision.untilNs = bigint("untilNs");
+    decision.hitSlot = number("hitSlot", BASTION_HIT_SLOTS - 1);
+    return decision;
+  }
+
+ private:
+  Reader& reader_;
+  const Napi::CallbackInfo& parts_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+RememberedProgram readProgram(Reader& reader, const Napi::CallbackInfo& info) {
+  Parts parts(reader, info);
+  RememberedProgram entry;
+  const uint32_t form = parts.number("form", BASTION_FORM_PROGRAM);
+  entry.key.form = form | (parts.flag("reply") ? BASTION_FORM_REPLY : 0);
+  entry.key.executable = parts.executable();
+  entry.key.uid = parts.number("uid", UINT32_MAX);
+  entry.key.network_namespace = parts.bigint("networkNamespace");
+  entry.key.destination = parts.destination(form == BASTION_FORM_EXACT || form == BASTION_FORM_ANY_PORT,
+                                            form == BASTION_FORM_EXACT || form == BASTION_FORM_ANY_ADDRESS);
+  entry.decision = parts.decision();
+  return entry;
+}
+
+RememberedFlow readFlow(Reader& reader, const Napi::CallbackInfo& info) {
+  Parts parts(reader, info);
+  RememberedFlow entry;
+  entry.key.cookie = parts.bigint("cookie");
+  entry.key.pid = parts.number("pid", UINT32_MAX);
+  entry.key.start_ns = parts.bigint("startNs");
+  entry.key.executable = parts.executable();
+  entry.key.destination = parts.destination(true, true);
+  entry.decision = parts.decision();
+  return entry;
+}
+
+uint32_t readGate(Reader& reader, Napi::Value value) {
+  const auto passes = [&](const char* name) { return reader.text(value, name, 16) == "pass"; };
+  return (passes("undecided") ? BASTION_GATE_UNDECIDED : 0) | (passes("whenAway") ? BASTION_GATE_WHEN_AWAY : 0) |
+         (passes("untracked") ? BASTION_GATE_UNTRACKED : 0);
+}
+
+Napi::Value makeHits(Napi::Env env, const std::vector<uint64_t>& hits) {
+  return makeArray(env, hits, [&](uint64_t count) { return Napi::Value::From(env, count); });
+}
+
+Napi::Value makeTraffic(Napi::Env env, const std::vector<Traffic>& traffic) {
+  return makeArray(env, traffic, [&](const Traffic& one) {
+    const bastion_traffic& amounts = one.row.amounts;
+    auto object = Napi::Object::New(env);
+    object.Set("executable", makeExecutable(env, one.row.key.executable));
+    object.Set("path", textOrNull(env, one.path));
+    object.Set("uid", one.row.key.uid);
+    object.Set("sentBytes", amounts.sent.bytes);
+    object.Set("sentPackets", amounts.sent.packets);
+    object.Set("receivedBytes", amounts.received.bytes);
+    object.Set("receivedPackets", amounts.received.packets);
+    return object;
+  });
 }
 
 Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Reports& reports, const QueueReport* queue) {
@@ -186,6 +309,7 @@ Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Rep
   object.Set("asks", makeArray(env, reports.asks, [&](const auto& ask) { return makeAsk(env, askMaker, ask); }));
   object.Set("ended", makeArray(env, reports.ended, [&](const auto& end) { return makeEnd(env, end); }));
   object.Set("packets", makeArray(env, reports.packets, [&](const auto& packet) { return makePacket(env, packet); }));
+  object.Set("dns", makeArray(env, reports.dns, [&](const auto& message) { return makeDns(env, message); }));
   if (queue != nullptr) {
     object.Set("queueReady", queue->ready);
     object.Set("message", queue->message);
@@ -214,17 +338,30 @@ Napi::Object makeCounters(Napi::Env env, const Counters& counters) {
   object.Set("ringLost", counters.kernel[BASTION_COUNT_RING_LOST]);
   object.Set("traceLost", counters.traceLost);
   object.Set("malformed", counters.malformed);
+  object.Set("gateUndecided", counters.kernel[BASTION_COUNT_GATE_UNDECIDED]);
+  object.Set("gateRefused", counters.kernel[BASTION_COUNT_GATE_REFUSED]);
+  object.Set("gateUntracked", counters.kernel[BASTION_COUNT_GATE_UNTRACKED]);
+  object.Set("gateLost", counters.kernel[BASTION_COUNT_GATE_LOST]);
+  object.Set("dnsLost", counters.dnsLost + counters.kernel[BASTION_COUNT_DNS_LOST]);
+  object.Set("overBudget", counters.kernel[BASTION_COUNT_OVER_BUDGET]);
   object.Set("lastTurnNs", bigint(env, counters.lastTurnNs));
   return object;
 }
 
 Napi::Object makeFeatures(Napi::Env env, const DataPath& path) {
   const KernelPart* kernel = path.kernel();
-  const auto pinned = [&](const auto& name) -> Napi::Value { return Napi::String::New(env, name); };
   auto object = Napi::Object::New(env);
   object.Set("identification", kernel == nullptr ? "sock_diag" : "kernel");
-  object.Set("xtAllow", kernel == nullptr ? env.Null() : pinned(kernel->xtAllow()));
-  object.Set("xtRefuse", kernel == nullptr ? env.Null() : pinned(kernel->xtRefuse()));
+  if (kernel == nullptr) {
+    object.Set("xtPrograms", env.Null());
+  } else {
+    auto programs = Napi::Object::New(env);
+    programs.Set("allow", kernel->pinOf("xt_allow"));
+    programs.Set("refuse", kernel->pinOf("xt_refuse"));
+    programs.Set("hold", kernel->pinOf("xt_hold"));
+    programs.Set("reply", kernel->pinOf("xt_reply"));
+    object.Set("xtPrograms", programs);
+  }
   object.Set("missing", makeArray(env, path.missing(), [&](const auto& missing) {
     auto entry = Napi::Object::New(env);
     entry.Set("what", missing.what);
@@ -235,12 +372,7 @@ Napi::Object makeFeatures(Napi::Env env, const DataPath& path) {
 }
 
 Napi::Object makeFileIdentity(Napi::Env env, const FileIdentity& identity) {
-  const bastion_executable& executable = identity.executable;
-  auto object = Napi::Object::New(env);
-  object.Set("device", executable.device);
-  object.Set("inode", bigint(env, executable.inode));
-  object.Set("generation", executable.generation);
-  object.Set("ctimeSec", static_cast<int64_t>(executable.ctime_sec));
+  auto object = makeExecutable(env, identity.executable);
   object.Set("uid", identity.uid);
   object.Set("mode", identity.mode);
   object.Set("sizeBytes", identity.sizeBytes);

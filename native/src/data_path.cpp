@@ -3,15 +3,11 @@
 #include "data_path.hpp"
 
 #include <linux/if.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
 
 namespace bastion {
 
@@ -90,7 +86,12 @@ uint32_t DataPath::answer(const std::vector<Answer>& answers) {
       held_.setDeadline(*flow, answer.deadlineNs);
       continue;
     }
-    if (answer.rememberUntilNs) memory_->rememberFlow(flow->identity, answer.verdict, *answer.rememberUntilNs, bootNs());
+    if (answer.rememberUntilNs) {
+      const uint32_t user = flow->attribution.owner ? flow->attribution.owner->user : noUid;
+      memory_->rememberFlow(flow->identity, {answer.verdict, *answer.rememberUntilNs, answer.hitSlot}, user, bootNs());
+    } else if (answer.verdict == Verdict::accept) {
+      letStreamGoOn(*flow);
+    }
     given += giveAll(held_.take(answer.id), answer.verdict);
   }
   verdicts_.send(queue_.fd());
@@ -98,14 +99,67 @@ uint32_t DataPath::answer(const std::vector<Answer>& answers) {
   return given;
 }
 
-void DataPath::remember(const bastion_verdict_key& key, const bastion_verdict& value) {
-  const std::scoped_lock lock(mutex_);
-  if (!closed_) memory_->rememberProgram(key, static_cast<Verdict>(value.verdict), value.until_ns);
+/// The gate judges every packet of a stream: the one that opens it is accepted for all of them.
+void DataPath::letStreamGoOn(const HeldFlow& flow) {
+  if (!kernel_ || flow.tuple.destination.protocol != IPPROTO_TCP || flow.identity.key.cookie == 0) return;
+  const uint64_t nowNs = bootNs();
+  const auto& owner = flow.attribution.owner;
+  if (owner && memory_->recallProgram(*owner, flow.tuple.destination, flow.answersPeer, nowNs)) return;
+  memory_->rememberFlow(flow.identity, {Verdict::accept, 0, 0}, owner ? owner->user : noUid, nowNs);
 }
 
-void DataPath::forgetAll() {
+void DataPath::remember(const RememberedProgram& entry) {
   const std::scoped_lock lock(mutex_);
-  if (!closed_) memory_->forgetAll();
+  if (!closed_) memory_->rememberProgram(entry.key, entry.decision);
+}
+
+void DataPath::replaceAll(const std::vector<RememberedProgram>& programs, const std::vector<RememberedFlow>& flows,
+                          uint64_t policy) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) return;
+  const uint64_t nowNs = bootNs();
+  memory_->begin();
+  for (const RememberedProgram& entry : programs) memory_->rememberProgram(entry.key, entry.decision);
+  for (const RememberedFlow& entry : flows) {
+    FlowIdentity flow;
+    flow.key = entry.key;
+    bastion_owner owner{};
+    const bool known = kernel_ && kernel_->lookupOwner(entry.key.cookie, owner);
+    // An older socket is known by its cookie alone.
+    if (known && (owner.flags & BASTION_OWNER_ADOPTED) != 0) {
+      flow.key = {};
+      flow.key.cookie = entry.key.cookie;
+      flow.key.destination = entry.key.destination;
+    }
+    memory_->rememberFlow(flow, entry.decision, known ? owner.user : noUid, nowNs);
+  }
+  memory_->end(policy);
+}
+
+bool DataPath::adopt(uint64_t policy) {
+  const std::scoped_lock lock(mutex_);
+  return !closed_ && memory_->adopt(policy);
+}
+
+void DataPath::setGate(uint32_t flags) {
+  const std::scoped_lock lock(mutex_);
+  if (!closed_ && kernel_) kernel_->setGate(flags);
+}
+
+std::vector<uint64_t> DataPath::hits() {
+  const std::scoped_lock lock(mutex_);
+  return closed_ || !kernel_ ? std::vector<uint64_t>{} : kernel_->hits();
+}
+
+std::vector<Traffic> DataPath::traffic() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Traffic> all;
+  if (closed_ || !kernel_) return all;
+  for (const TrafficRow& row : traffic_.read(kernel_->trafficFd())) {
+    const std::string* path = kernel_->pathOf(row.key.executable);
+    all.push_back({row, path == nullptr ? "" : *path});
+  }
+  return all;
 }
 
 void DataPath::setDefaultVerdict(Verdict verdict) {
@@ -141,6 +195,7 @@ void DataPath::close(bool unpin) {
   if (wake_.valid()) eventfd_write(wake_.get(), 1);
   if (thread_.joinable()) thread_.join();
   if (resolver_) resolver_->stop();
+  reaper_.stop();
   const std::scoped_lock lock(mutex_);
   if (!closed_) {
     closed_ = true;
@@ -148,6 +203,7 @@ void DataPath::close(bool unpin) {
     verdicts_.send(queue_.fd());
     queue_.close();
     reports_ = {};
+    if (kernel_) kernel_->setTurned(0);
     memory_.reset();
     kernel_.reset();
   }
@@ -158,13 +214,6 @@ std::string DataPath::interfaceName(uint32_t index) const {
   ifreq request{};
   request.ifr_ifindex = static_cast<int>(index);
   return index != 0 && ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
-}
-
-uint64_t networkNamespaceCookie() {
-  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  return getsockopt(fd.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
 }  // namespace bastion

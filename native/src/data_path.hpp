@@ -7,7 +7,14 @@
 
 #include "held.hpp"
 #include "packet.hpp"
+#include "network_namespace.hpp"
 #include "queue_socket.hpp"
+#if __has_include("socket_destroy.hpp")
+#include "socket_destroy.hpp"
+#else
+namespace bastion { struct SocketReaper { void submit(const bastion_tuple&, uint64_t) {} void stop() {} }; }
+#endif
+#include "traffic.hpp"
 
 namespace bastion {
 
@@ -32,6 +39,8 @@ struct AskReport {
   std::vector<uint8_t> payload;
   uint64_t heldAtNs = 0;
   bool answersPeer = false;
+  Origin origin = Origin::process;
+  bool held = true;
 };
 
 struct EndReport {
@@ -55,8 +64,9 @@ struct Reports {
   std::vector<AskReport> asks;
   std::vector<EndReport> ended;
   std::vector<PacketReport> packets;
+  std::vector<DnsMessage> dns;
   std::vector<QueueReport> queue;
-  bool empty() const { return asks.empty() && ended.empty() && packets.empty() && queue.empty(); }
+  bool empty() const { return asks.empty() && ended.empty() && packets.empty() && dns.empty() && queue.empty(); }
 };
 
 struct Answer {
@@ -65,6 +75,23 @@ struct Answer {
   Verdict verdict = Verdict::refuse;
   uint64_t deadlineNs = 0;
   std::optional<uint64_t> rememberUntilNs;
+  uint32_t hitSlot = 0;
+};
+
+struct RememberedProgram {
+  bastion_verdict_key key{};
+  Decision decision;
+};
+
+struct RememberedFlow {
+  bastion_flow_key key{};
+  Decision decision;
+};
+
+struct Traffic {
+  TrafficRow row;
+  /// Empty if the kernel has not told it.
+  std::string path;
 };
 
 struct Counters {
@@ -80,6 +107,7 @@ struct Counters {
   uint64_t overruns = 0;
   uint64_t traceLost = 0;
   uint64_t malformed = 0;
+  uint64_t dnsLost = 0;
   uint64_t held = 0;
   uint64_t lastTurnNs = 0;
   QueueStatus queue;
@@ -101,8 +129,14 @@ class DataPath {
 
   Reports takeReports();
   uint32_t answer(const std::vector<Answer>& answers);
-  void remember(const bastion_verdict_key& key, const bastion_verdict& value);
-  void forgetAll();
+  void remember(const RememberedProgram& entry);
+  /// See helper/ports.ts.
+  void replaceAll(const std::vector<RememberedProgram>& programs, const std::vector<RememberedFlow>& flows, uint64_t policy);
+  bool adopt(uint64_t policy);
+  /// BASTION_GATE_ flags.
+  void setGate(uint32_t flags);
+  std::vector<uint64_t> hits();
+  std::vector<Traffic> traffic();
   void setDefaultVerdict(Verdict verdict);
   void setAnswerDeadlineMs(uint32_t ms);
   void setPacketTrace(bool on);
@@ -120,7 +154,11 @@ class DataPath {
   void onPacket(const QueuedPacket& packet);
   Subject identify(const bastion_tuple& tuple, const QueuedPacket& packet);
   void hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subject subject);
+  HeldFlow flowOf(const bastion_tuple& tuple, Subject subject);
+  void onReport(const bastion_report& report);
+  void takeRings();
   void onResolved(uint64_t id, Attribution attribution);
+  void letStreamGoOn(const HeldFlow& flow);
   void tellAsk(HeldFlow& flow);
   void announce();
   void give(uint32_t id, uint32_t mark, Verdict verdict);
@@ -161,11 +199,10 @@ class DataPath {
   std::atomic<bool> stopping_{false};
   std::vector<QueuedPacket> batch_;
   bool settling_ = false;
+  TrafficTable traffic_;
+  SocketReaper reaper_;
   std::unique_ptr<Resolver> resolver_;
   std::thread thread_;
 };
-
-/// SO_NETNS_COOKIE of this process's network namespace, 0 if the kernel does not tell.
-uint64_t networkNamespaceCookie();
 
 }  // namespace bastion

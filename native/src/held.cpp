@@ -19,6 +19,12 @@ bool HeldTable::hasRoom(uint32_t uid) const {
   return found == perUid_.end() || found->second < limits_.perUid;
 }
 
+bool HeldTable::hasGateRoom(uint32_t uid) const {
+  if (gateFlows_ >= gateLimit) return false;
+  const auto found = gatePerUid_.find(uid);
+  return found == gatePerUid_.end() || found->second < gatePerUid;
+}
+
 bool HeldTable::addPacket(HeldFlow& flow, const HeldPacket& packet) {
   if (flow.packets.size() >= limits_.perFlow) return false;
   flow.packets.push_back(packet);
@@ -31,6 +37,10 @@ HeldFlow& HeldTable::insert(HeldFlow flow) {
   flow.id = ++lastId_;
   joins_[flow.join] = flow.id;
   deadlines_.emplace(flow.deadlineNs, flow.id);
+  if (flow.fromGate) {
+    gateFlows_ += 1;
+    gatePerUid_[flow.limitUid] += 1;
+  }
   return flows_.emplace(flow.id, std::move(flow)).first->second;
 }
 
@@ -45,6 +55,10 @@ HeldFlow HeldTable::take(uint64_t id) {
   HeldFlow flow = std::move(node.mapped());
   joins_.erase(flow.join);
   deadlines_.erase({flow.deadlineNs, flow.id});
+  if (flow.fromGate) {
+    gateFlows_ -= 1;
+    if (--gatePerUid_[flow.limitUid] == 0) gatePerUid_.erase(flow.limitUid);
+  }
   packets_ -= flow.packets.size();
   const auto count = perUid_.find(flow.limitUid);
   if (count != perUid_.end()) {

@@ -17,6 +17,8 @@ struct HeldPacket {
   uint32_t mark = 0;
 };
 
+enum class Origin { process, kernel, forwarded };
+
 enum class AskState { resolving, waiting, told };
 
 /// One undecided flow. `waiting`: not yet told to JavaScript.
@@ -35,8 +37,11 @@ struct HeldFlow {
   uint32_t limitUid = 0;
   uint64_t heldAtNs = 0;
   uint64_t deadlineNs = 0;
-  /// A server's datagram to a UDP peer that spoke first.
+  /// A server answers a peer that spoke first.
   bool answersPeer = false;
+  Origin origin = Origin::process;
+  /// The gate dropped a packet, and nothing waits.
+  bool fromGate = false;
 };
 
 struct HeldLimits {
@@ -54,6 +59,8 @@ class HeldTable {
   HeldFlow* byJoin(const FlowIdentity& join);
   /// Is there room for one more packet of this uid?
   bool hasRoom(uint32_t uid) const;
+  /// Is there room for one more flow of this uid of which nothing is held?
+  bool hasGateRoom(uint32_t uid) const;
   /// False if the flow holds all that it may.
   bool addPacket(HeldFlow& flow, const HeldPacket& packet);
   HeldFlow& insert(HeldFlow flow);
@@ -73,6 +80,10 @@ class HeldTable {
   std::unordered_map<uint64_t, HeldFlow> flows_;
   std::unordered_map<FlowIdentity, uint64_t, ByteHash<FlowIdentity>, ByteEqual<FlowIdentity>> joins_;
   std::unordered_map<uint32_t, uint32_t> perUid_;
+  static constexpr size_t gateLimit = 4096;
+  static constexpr uint32_t gatePerUid = 1024;
+  size_t gateFlows_ = 0;
+  std::unordered_map<uint32_t, uint32_t> gatePerUid_;
   std::set<std::pair<uint64_t, uint64_t>> deadlines_;
 };
 

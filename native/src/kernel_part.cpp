@@ -9,14 +9,18 @@
 #include <string_view>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "network_namespace.hpp"
 #include "pins.hpp"
+#include "processes.hpp"
 
 namespace bastion {
 
 namespace {
 
-constexpr std::array optionalPrograms = {"on_bind4", "on_bind6", "on_ingress"};
+/// Without them something is asked about that need not be, or only netfilter enforces: told, and gone on without.
+constexpr std::array optionalPrograms = {"on_ingress", "on_egress", "on_sock_release"};
 constexpr size_t complaintBytes = 512;
 
 // libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
@@ -51,6 +55,20 @@ void emptyMap(int fd) {
   // Deleting the first key again and again needs no cursor that a deletion could break.
   Key key{};
   while (bpf_map_get_next_key(fd, nullptr, &key) == 0 && bpf_map_delete_elem(fd, &key) == 0) {
+  }
+}
+
+template <class Key, class Value, class Visit>
+void eachEntry(int fd, const Visit& visit) {
+  Key key{};
+  Key next{};
+  Value value{};
+  // Nobody else writes these maps; the count only ends a walk that a deletion inside `visit` could send in circles.
+  const void* from = nullptr;
+  for (uint32_t count = 0; count < 2 * BASTION_MAX_FLOWS && bpf_map_get_next_key(fd, from, &next) == 0; count += 1) {
+    key = next;
+    from = &key;
+    if (bpf_map_lookup_elem(fd, &key, &value) == 0) visit(key, value);
   }
 }
 
@@ -111,6 +129,10 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
     missing.push_back({name, reason(result)});
     if (!isOptional(program)) return false;
   }
+  // What an earlier version attached besides goes only now: everything of this one is in place.
+  const auto isProgram = [this](const std::string& name) { return bpf_object__find_program_by_name(object_, name.c_str()) != nullptr; };
+  emptyPinFolder(folders.links, isProgram);
+  emptyPinFolder(folders.programs, isProgram);
   if (reuse) return true;
   emptyPinFolder(folders.maps);
   bpf_map* map = nullptr;
@@ -130,6 +152,9 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   verdicts_ = fd("verdicts");
   seen_ = fd("seen");
   counters_ = fd("counters");
+  hits_ = fd("hits");
+  traffic_ = fd("traffic");
+  programs_ = PinFolders(paths.pinPath).programs;
   complaint.clear();
   void* memory = mmap(nullptr, sizeof(bastion_settings), PROT_READ | PROT_WRITE, MAP_SHARED, fd("settings"), 0);
   if (memory == MAP_FAILED) {
@@ -138,18 +163,26 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   }
   settings_ = static_cast<bastion_settings*>(memory);
   ring_ = ring_buffer__new(fd("executables"), &KernelPart::onPath, this, nullptr);
-  if (ring_ == nullptr) {
-    why = "executables ring: " + reason(errno);
+  if (ring_ == nullptr || ring_buffer__add(ring_, fd("reports"), &KernelPart::onReport, this) < 0 ||
+      ring_buffer__add(ring_, fd("dns"), &KernelPart::onDns, this) < 0) {
+    why = "ring buffers: " + reason(errno);
     return false;
   }
   settings_->layout = BASTION_LAYOUT;
   settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
-  bumpGeneration();
-  forgetOldDecisions();
+  settings_->network_namespace = networkNamespaceCookie();
+  // Pid last: it is what the gate looks at first.
+  const auto self = readProcess(static_cast<uint32_t>(getpid()));
+  settings_->helper_pid = 0;
+  settings_->helper_start_ns = self ? self->startNs : 0;
+  __atomic_store_n(&settings_->helper_pid, self ? self->pid : 0, __ATOMIC_RELEASE);
+  if (generation() == 0) setGeneration(1);
   // What an earlier consumer was told is lost with it: every path is told again.
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
   emptyMap<bastion_seen_key>(seen_);
+  settings_->telling += 1;
   setDrained(bootNs());
+  setTurned(bootNs());
   return true;
 }
 
@@ -181,8 +214,6 @@ std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vect
     removePinFolders(folders);
     return nullptr;
   }
-  part->xtAllow_ = folders.programs + "/xt_allow";
-  part->xtRefuse_ = folders.programs + "/xt_refuse";
   return part;
 }
 
@@ -196,11 +227,55 @@ KernelPart::~KernelPart() {
 
 uint32_t KernelPart::generation() const { return __atomic_load_n(&settings_->generation, __ATOMIC_ACQUIRE); }
 
-void KernelPart::bumpGeneration() { __atomic_add_fetch(&settings_->generation, 1, __ATOMIC_ACQ_REL); }
+void KernelPart::setGeneration(uint32_t generation) { __atomic_store_n(&settings_->generation, generation, __ATOMIC_RELEASE); }
+
+uint64_t KernelPart::policy() const { return __atomic_load_n(&settings_->policy, __ATOMIC_ACQUIRE); }
+
+void KernelPart::setPolicy(uint64_t policy) { __atomic_store_n(&settings_->policy, policy, __ATOMIC_RELEASE); }
 
 void KernelPart::setDrained(uint64_t ns) { __atomic_store_n(&settings_->drained_ns, ns, __ATOMIC_RELEASE); }
 
-void KernelPart::forgetOldDecisions() { emptyMap<bastion_verdict_key>(verdicts_); }
+void KernelPart::setTurned(uint64_t ns) { __atomic_store_n(&settings_->turned_ns, ns, __ATOMIC_RELEASE); }
+
+void KernelPart::setGate(uint32_t flags) { __atomic_store_n(&settings_->gate, flags, __ATOMIC_RELEASE); }
+
+void KernelPart::emptyDecisions() {
+  emptyMap<bastion_verdict_key>(verdicts_);
+  emptyMap<bastion_flow_key>(flows_);
+}
+
+void KernelPart::eachFlow(const std::function<void(const bastion_flow_key&, const bastion_verdict&)>& visit) const {
+  std::vector<bastion_flow_key> old;
+  eachEntry<bastion_flow_key, bastion_verdict>(flows_, [&](const auto& key, const auto& verdict) {
+    if (verdict.generation == generation()) visit(key, verdict);
+    else old.push_back(key);
+  });
+  for (const bastion_flow_key& key : old) bpf_map_delete_elem(flows_, &key);
+}
+
+void KernelPart::eachVerdict(const std::function<void(const bastion_verdict_key&, const bastion_verdict&)>& visit) const {
+  std::vector<bastion_verdict_key> old;
+  eachEntry<bastion_verdict_key, bastion_verdict>(verdicts_, [&](const auto& key, const auto& verdict) {
+    if (verdict.generation == generation()) visit(key, verdict);
+    else old.push_back(key);
+  });
+  for (const bastion_verdict_key& key : old) bpf_map_delete_elem(verdicts_, &key);
+}
+
+std::vector<uint64_t> KernelPart::hits() const {
+  const int cpus = libbpf_num_possible_cpus();
+  std::vector<uint64_t> sums(highestSlot_ + 1);
+  std::vector<uint64_t> values(static_cast<size_t>(std::max(cpus, 1)));
+  for (uint32_t slot = 1; cpus > 0 && slot <= highestSlot_; slot += 1) {
+    if (bpf_map_lookup_elem(hits_, &slot, values.data()) < 0) continue;
+    for (const uint64_t value : values) sums[slot] += value;
+  }
+  return sums;
+}
+
+bool KernelPart::writeOwner(const bastion_owner& owner) {
+  return bpf_map_update_elem(owners_, &owner.cookie, &owner, BPF_NOEXIST) == 0 || errno == EEXIST;
+}
 
 bool KernelPart::lookupPending(const bastion_tuple& tuple, bastion_pending& entry) const {
   return bpf_map_lookup_elem(pending_, &tuple, &entry) == 0;
@@ -213,10 +288,14 @@ bool KernelPart::lookupOwner(uint64_t cookie, bastion_owner& owner) const {
 // A write that fails costs a trip through the queue, where the thread's own memory answers. What was there before goes:
 // an older verdict must not outlive a newer one.
 void KernelPart::writeFlow(const bastion_flow_key& key, const bastion_verdict& verdict) {
+  highestSlot_ = std::max(highestSlot_, std::min<uint32_t>(verdict.hit_slot, BASTION_HIT_SLOTS - 1));
   if (bpf_map_update_elem(flows_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(flows_, &key);
 }
 
+void KernelPart::deleteFlow(const bastion_flow_key& key) { bpf_map_delete_elem(flows_, &key); }
+
 void KernelPart::writeVerdict(const bastion_verdict_key& key, const bastion_verdict& verdict) {
+  highestSlot_ = std::max(highestSlot_, std::min<uint32_t>(verdict.hit_slot, BASTION_HIT_SLOTS - 1));
   if (bpf_map_update_elem(verdicts_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(verdicts_, &key);
 }
 
@@ -224,7 +303,28 @@ void KernelPart::deleteVerdict(const bastion_verdict_key& key) { bpf_map_delete_
 
 int KernelPart::ringFd() const { return ring_buffer__epoll_fd(ring_); }
 
-void KernelPart::consumePaths() { ring_buffer__consume(ring_); }
+void KernelPart::consumeRings() { ring_buffer__consume(ring_); }
+
+int KernelPart::onReport(void* context, void* data, size_t size) {
+  auto* part = static_cast<KernelPart*>(context);
+  if (size >= sizeof(bastion_report) && part->reports_.size() < reportLimit)
+    part->reports_.push_back(*static_cast<const bastion_report*>(data));
+  return 0;
+}
+
+int KernelPart::onDns(void* context, void* data, size_t size) {
+  auto* part = static_cast<KernelPart*>(context);
+  const auto* event = static_cast<const bastion_dns_event*>(data);
+  constexpr size_t headBytes = offsetof(bastion_dns_event, payload);
+  if (size < headBytes || event->length > size - headBytes) return 0;
+  if (part->dns_.size() >= dnsLimit) {
+    part->dnsLost_ += 1;
+    return 0;
+  }
+  part->dns_.push_back({event->owner, event->tuple, event->time_ns, event->sequence, event->received != 0,
+                        {event->payload, event->payload + event->length}});
+  return 0;
+}
 
 int KernelPart::onPath(void* context, void* data, size_t size) {
   const auto* event = static_cast<const bastion_path_event*>(data);
@@ -249,6 +349,7 @@ const std::string* KernelPart::pathOf(const bastion_executable& executable) {
     const bastion_seen_key key{executable, home, 0};
     bpf_map_delete_elem(seen_, &key);
   }
+  __atomic_add_fetch(&settings_->telling, 1, __ATOMIC_RELEASE);
   return otherPaths_.find(executable);
 }
 
@@ -265,6 +366,7 @@ KernelCounters KernelPart::counters() const {
     if (bpf_map_lookup_elem(counters_, &index, values.data()) < 0) continue;
     for (const uint64_t value : values) sums[index] += value;
   }
+  sums[BASTION_COUNT_DNS_LOST] += dnsLost_;
   return sums;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bounded.hpp"
@@ -28,6 +29,15 @@ struct KernelPaths {
   bool decideInThread = false;
 };
 
+struct DnsMessage {
+  bastion_owner owner{};
+  bastion_tuple tuple{};
+  uint64_t timeNs = 0;
+  uint32_t sequence = 0;
+  bool received = false;
+  std::vector<uint8_t> payload;
+};
+
 using KernelCounters = std::array<uint64_t, BASTION_COUNTERS>;
 
 class KernelPart {
@@ -40,22 +50,40 @@ class KernelPart {
   KernelPart(const KernelPart&) = delete;
   KernelPart& operator=(const KernelPart&) = delete;
 
-  const std::string& xtAllow() const { return xtAllow_; }
-  const std::string& xtRefuse() const { return xtRefuse_; }
+  /// Where a program that netfilter asks is pinned: `xt_allow`, `xt_refuse`, `xt_hold`, `xt_reply`.
+  std::string pinOf(const char* program) const { return programs_ + "/" + program; }
 
   uint32_t generation() const;
-  void bumpGeneration();
+  void setGeneration(uint32_t generation);
+  uint64_t policy() const;
+  void setPolicy(uint64_t policy);
   void setDrained(uint64_t ns);
+  /// The receiver thread has turned; 0: it leaves.
+  void setTurned(uint64_t ns);
+  /// BASTION_GATE_ flags.
+  void setGate(uint32_t flags);
 
   bool lookupPending(const bastion_tuple& tuple, bastion_pending& entry) const;
   bool lookupOwner(uint64_t cookie, bastion_owner& owner) const;
+  /// For sockets that are older than the hooks; a record that is there stays. False if the table is full.
+  bool writeOwner(const bastion_owner& owner);
   void writeFlow(const bastion_flow_key& key, const bastion_verdict& verdict);
+  void deleteFlow(const bastion_flow_key& key);
   void writeVerdict(const bastion_verdict_key& key, const bastion_verdict& verdict);
   void deleteVerdict(const bastion_verdict_key& key);
+  void emptyDecisions();
+  /// Entries of the current generation.
+  void eachFlow(const std::function<void(const bastion_flow_key&, const bastion_verdict&)>& visit) const;
+  void eachVerdict(const std::function<void(const bastion_verdict_key&, const bastion_verdict&)>& visit) const;
+  /// Uses counted by slot, from 0 up to the highest slot that was ever written.
+  std::vector<uint64_t> hits() const;
+  int trafficFd() const { return traffic_; }
 
   int ringFd() const;
-  /// Takes every path that was told since the last call. One thread only.
-  void consumePaths();
+  /// Takes what the programs told since the last call: paths stay here, the rest waits in `reports` and `dns`. One thread only.
+  void consumeRings();
+  std::vector<bastion_report> takeReports() { return std::exchange(reports_, {}); }
+  std::vector<DnsMessage> takeDns() { return std::exchange(dns_, {}); }
   /// The path in the machine's own mount namespace before any other. nullptr if the kernel never told it; then it is asked
   /// to tell again.
   const std::string* pathOf(const bastion_executable& executable);
@@ -66,8 +94,9 @@ class KernelPart {
   bool load(const KernelPaths& paths, bool optionalParts, bool reuse, std::string& why);
   bool attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing);
   bool start(const KernelPaths& paths, std::string& why);
-  void forgetOldDecisions();
   static int onPath(void* context, void* data, size_t size);
+  static int onReport(void* context, void* data, size_t size);
+  static int onDns(void* context, void* data, size_t size);
   bool isHome(uint32_t mountNamespace) const;
 
   bpf_object* object_ = nullptr;
@@ -79,8 +108,16 @@ class KernelPart {
   int verdicts_ = -1;
   int seen_ = -1;
   int counters_ = -1;
-  std::string xtAllow_;
-  std::string xtRefuse_;
+  int hits_ = -1;
+  int traffic_ = -1;
+  uint32_t highestSlot_ = 0;
+  /// What one turn may bring; more is counted by nobody but asked about again.
+  static constexpr size_t reportLimit = 1024;
+  static constexpr size_t dnsLimit = 256;
+  std::vector<bastion_report> reports_;
+  std::vector<DnsMessage> dns_;
+  uint64_t dnsLost_ = 0;
+  std::string programs_;
   /// The machine's mount namespace and this process's, which a hardened unit has for itself.
   std::array<uint32_t, 2> homeNamespaces_{};
   BoundedTable<bastion_executable, std::string> paths_{2 * BASTION_MAX_SEEN};

@@ -2,6 +2,7 @@
 #include "memory.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace bastion {
 
@@ -16,6 +17,7 @@ FlowIdentity flowIdentity(const bastion_tuple& tuple, const bastion_owner* owner
   flow.key.destination = tuple.destination;
   if (owner != nullptr && owner->cookie != 0) {
     flow.key.cookie = owner->cookie;
+    if ((owner->flags & BASTION_OWNER_ADOPTED) != 0) return flow;
     flow.key.start_ns = owner->start_ns;
     flow.key.executable = owner->executable;
     flow.key.pid = owner->pid;
@@ -25,6 +27,12 @@ FlowIdentity flowIdentity(const bastion_tuple& tuple, const bastion_owner* owner
   flow.sourcePort = tuple.source_port;
   flow.uid = packetUid;
   return flow;
+}
+
+uint32_t DecisionMemory::nextGeneration() const {
+  const uint32_t next = generation() + 1;
+  // 0 stands for "nothing was decided" in a socket's record.
+  return next == 0 ? 1 : next;
 }
 
 std::optional<Verdict> DecisionMemory::live(const bastion_verdict* known, uint64_t nowNs) const {
@@ -38,35 +46,88 @@ std::optional<Verdict> DecisionMemory::recallFlow(const FlowIdentity& flow, uint
 }
 
 std::optional<Verdict> DecisionMemory::recallProgram(const bastion_owner& owner, const bastion_destination& destination,
-                                                     uint64_t nowNs) {
+                                                     bool reply, uint64_t nowNs) {
   bastion_verdict_key key{};
   key.executable = owner.executable;
   key.network_namespace = owner.network_namespace;
   key.uid = owner.uid;
-  key.destination = destination;
-  return live(programs_.find(key), nowNs);
+  bastion_destination anyAddress{};
+  anyAddress.port = destination.port;
+  anyAddress.protocol = destination.protocol;
+  bastion_destination anyPort = destination;
+  anyPort.port = 0;
+  anyPort.protocol = 0;
+  const std::array<std::pair<uint32_t, bastion_destination>, 4> forms = {{
+      {BASTION_FORM_PROGRAM, {}},
+      {BASTION_FORM_ANY_ADDRESS, anyAddress},
+      {BASTION_FORM_EXACT, destination},
+      {BASTION_FORM_ANY_PORT, anyPort},
+  }};
+  for (const auto& [form, part] : forms) {
+    key.form = form | (reply ? BASTION_FORM_REPLY : 0);
+    key.destination = part;
+    if (const auto verdict = live(programs_.find(key), nowNs)) return verdict;
+  }
+  return std::nullopt;
 }
 
-void DecisionMemory::rememberFlow(const FlowIdentity& flow, Verdict verdict, uint64_t untilNs, uint64_t nowNs) {
+void DecisionMemory::rememberFlow(const FlowIdentity& flow, const Decision& decision, uint32_t user, uint64_t nowNs) {
   const bool withCookie = flow.key.cookie != 0;
-  uint64_t until = untilNs;
-  if (!withCookie) until = untilNs == 0 ? nowNs + withoutCookieNs : std::min(untilNs, nowNs + withoutCookieNs);
-  const bastion_verdict value{static_cast<uint32_t>(verdict), generation(), until};
-  flows_.put(flow, value);
-  if (withCookie && kernel_ != nullptr) kernel_->writeFlow(flow.key, value);
+  uint64_t until = decision.untilNs;
+  if (!withCookie) until = until == 0 ? nowNs + withoutCookieNs : std::min(until, nowNs + withoutCookieNs);
+  const uint32_t age = between_ ? nextGeneration() : generation();
+  const bastion_verdict value{static_cast<uint32_t>(decision.verdict), age, until, decision.hitSlot, 0};
+  const auto evicted = flows_.put(flow, value, user);
+  if (kernel_ == nullptr) return;
+  if (evicted && evicted->key.cookie != 0) kernel_->deleteFlow(evicted->key);
+  if (withCookie) kernel_->writeFlow(flow.key, value);
 }
 
-void DecisionMemory::rememberProgram(const bastion_verdict_key& key, Verdict verdict, uint64_t untilNs) {
-  const bastion_verdict value{static_cast<uint32_t>(verdict), generation(), untilNs};
-  const auto evicted = programs_.put(key, value);
+void DecisionMemory::rememberProgram(const bastion_verdict_key& key, const Decision& decision) {
+  const uint32_t age = between_ ? nextGeneration() : generation();
+  const bastion_verdict value{static_cast<uint32_t>(decision.verdict), age, decision.untilNs, decision.hitSlot, 0};
+  const auto evicted = programs_.put(key, value, key.uid);
   if (kernel_ == nullptr) return;
   if (evicted) kernel_->deleteVerdict(*evicted);
   kernel_->writeVerdict(key, value);
 }
 
-void DecisionMemory::forgetAll() {
-  if (kernel_ == nullptr) generation_ += 1;
-  else kernel_->bumpGeneration();
+void DecisionMemory::begin() {
+  // A helper that dies before `end` leaves entries that no policy stands for.
+  if (kernel_ != nullptr) kernel_->setPolicy(0);
+  between_ = true;
+}
+
+void DecisionMemory::end(uint64_t policy) {
+  const uint32_t next = nextGeneration();
+  between_ = false;
+  if (kernel_ == nullptr) {
+    generation_ = next;
+    return;
+  }
+  kernel_->setGeneration(next);
+  kernel_->setPolicy(policy);
+}
+
+bool DecisionMemory::adopt(uint64_t policy) {
+  if (kernel_ == nullptr || policy == 0 || kernel_->policy() != policy) {
+    begin();
+    if (kernel_ != nullptr) kernel_->emptyDecisions();
+    flows_.clear();
+    programs_.clear();
+    end(0);
+    return false;
+  }
+  kernel_->eachFlow([this](const bastion_flow_key& key, const bastion_verdict& verdict) {
+    FlowIdentity flow;
+    flow.key = key;
+    // Whose it is the key does not say: one share for all that was taken over.
+    if (const auto evicted = flows_.put(flow, verdict, noUid)) kernel_->deleteFlow(evicted->key);
+  });
+  kernel_->eachVerdict([this](const bastion_verdict_key& key, const bastion_verdict& verdict) {
+    if (const auto evicted = programs_.put(key, verdict, key.uid)) kernel_->deleteVerdict(*evicted);
+  });
+  return true;
 }
 
 }  // namespace bastion

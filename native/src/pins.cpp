@@ -53,11 +53,11 @@ bool makePinFolders(const PinFolders& folders) {
   return makeFolder(folders.maps) && makeFolder(folders.programs) && makeFolder(folders.links);
 }
 
-void emptyPinFolder(const std::string& folder) {
+void emptyPinFolder(const std::string& folder, const std::function<bool(const std::string&)>& keep) {
   DIR* directory = opendir(folder.c_str());
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
-    if (entry->d_name[0] != '.') unlinkat(dirfd(directory), entry->d_name, 0);
+    if (entry->d_name[0] != '.' && !(keep && keep(entry->d_name))) unlinkat(dirfd(directory), entry->d_name, 0);
   }
   closedir(directory);
 }

@@ -2,6 +2,7 @@
 // What stands on the bpffs: a folder each for maps, programs and links, for root only.
 #pragma once
 
+#include <functional>
 #include <string>
 
 struct bpf_program;
@@ -22,8 +23,8 @@ bool makePinFolders(const PinFolders& folders);
 /// Unlinks every pin and the folders.
 void removePinFolders(const PinFolders& folders);
 
-/// Unlinks the pins inside one folder.
-void emptyPinFolder(const std::string& folder);
+/// Unlinks the pins inside one folder, but those whose name is to be kept.
+void emptyPinFolder(const std::string& folder, const std::function<bool(const std::string&)>& keep = nullptr);
 
 /// Pins `fd` so that `path` never is without a pin: 0 or -errno.
 int replacePin(int fd, const std::string& path);

@@ -40,7 +40,8 @@ bool fillPacket(const nlmsghdr* message, QueuedPacket& packet) {
   };
   packet.id = ntohl(header->packet_id);
   packet.mark = number(NFQA_MARK, 0);
-  packet.interfaceIndex = number(NFQA_IFINDEX_OUTDEV, 0);
+  packet.forwarded = header->hook == NF_INET_FORWARD;
+  packet.interfaceIndex = number(packet.forwarded ? NFQA_IFINDEX_INDEV : NFQA_IFINDEX_OUTDEV, 0);
   packet.uid = number(NFQA_UID, noUid);
   if (attributes[NFQA_PAYLOAD] != nullptr) {
     packet.data = static_cast<const uint8_t*>(mnl_attr_get_payload(attributes[NFQA_PAYLOAD]));

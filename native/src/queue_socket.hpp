@@ -11,6 +11,7 @@ namespace bastion {
 struct QueuedPacket {
   uint32_t id = 0;
   uint32_t mark = 0;
+  /// Where it goes to; for a forwarded packet, where it came from.
   uint32_t interfaceIndex = 0;
   /// Of the socket; `noUid` for a packet without one.
   uint32_t uid = 0;
@@ -18,9 +19,9 @@ struct QueuedPacket {
   uint32_t length = 0;
   const uint8_t* data = nullptr;
   uint32_t size = 0;
+  /// Seen in netfilter's FORWARD: no socket of this namespace is behind it.
+  bool forwarded = false;
 };
-
-constexpr uint32_t noUid = ~0U;
 
 /// Verdicts that leave in as few messages to the kernel as possible. One batch belongs to one thread at a time.
 class VerdictBatch {

@@ -21,8 +21,20 @@ constexpr int settleMs = 25;
 constexpr size_t maxTrace = 1024;
 constexpr size_t maxQueueReports = 16;
 constexpr size_t maxPayload = 512;
+constexpr size_t maxDns = 256;
 constexpr uint16_t dnsPort = 53;
 constexpr int maxEvents = 8;
+
+/// Recorded by the hooks themselves?
+bool isKnown(const bastion_owner& owner) { return owner.pid != 0 && (owner.flags & BASTION_OWNER_ADOPTED) == 0; }
+
+/// What joins packets to one flow.
+FlowIdentity joinOf(const FlowIdentity& identity, const bastion_tuple& tuple) {
+  FlowIdentity join = identity;
+  memcpy(join.source, tuple.source, sizeof join.source);
+  join.sourcePort = tuple.source_port;
+  return join;
+}
 
 }  // namespace
 
@@ -34,6 +46,7 @@ struct DataPath::Subject {
   uint64_t cookie = 0;
   uint32_t uid = noUid;
   bool answersPeer = false;
+  Origin origin = Origin::process;
 };
 
 void DataPath::run() {
@@ -46,12 +59,16 @@ void DataPath::turn() {
   int timeout = idleMs;
   if (!queue_.isOpen()) timeout = reopenMs;
   else if (settling_) timeout = settleMs;
+  const uint64_t beforeNs = bootNs();
   const int count = epoll_wait(epoll_.get(), events, maxEvents, timeout);
   if (stopping_) return;
   const std::scoped_lock lock(mutex_);
   counters_.lastTurnNs = bootNs();
+  if (kernel_) kernel_->setTurned(counters_.lastTurnNs);
   if (!queue_.isOpen()) return reopenQueue();
   bool packets = count == 0 && settling_;
+  // Nothing was there to read when the wait began.
+  if (count == 0 && kernel_ && !settling_) kernel_->setDrained(beforeNs);
   if (count == 0 && !queue_.healthy()) return failQueue("the packet queue's socket is gone");
   for (int i = 0; i < count; i += 1) {
     const int fd = events[i].data.fd;
@@ -63,7 +80,7 @@ void DataPath::turn() {
     } else if (fd == timer_.get()) {
       if (read(fd, &ticks, sizeof ticks) > 0) armedNs_ = 0;
     } else if (kernel_) {
-      kernel_->consumePaths();
+      takeRings();
     }
   }
   if (packets) receive();
@@ -83,7 +100,7 @@ void DataPath::receive() {
     if (drained && kernel_) kernel_->setDrained(before);
     return;
   }
-  if (kernel_) kernel_->consumePaths();
+  if (kernel_) takeRings();
   for (const QueuedPacket& packet : batch_) onPacket(packet);
   if (drained && kernel_) kernel_->setDrained(before);
 }
@@ -92,21 +109,31 @@ DataPath::Subject DataPath::identify(const bastion_tuple& tuple, const QueuedPac
   Subject subject;
   subject.uid = packet.uid;
   subject.identity = flowIdentity(tuple, nullptr, packet.uid);
+  if (packet.forwarded) {
+    subject.origin = Origin::forwarded;
+    return subject;
+  }
   bastion_pending entry{};
   if (!kernel_ || !kernel_->lookupPending(tuple, entry)) {
     if (!recorderSeen_) subject.next = Subject::Next::resolve;
     return subject;
   }
   recorderSeen_ = true;
+  if ((entry.owner.flags & BASTION_OWNER_KERNEL) != 0) {
+    subject.origin = Origin::kernel;
+    subject.uid = 0;
+    subject.attribution = {entry.owner, Evidence::kernel, ""};
+    return subject;
+  }
   if ((entry.flags & BASTION_PENDING_AMBIGUOUS) != 0 || entry.owner.cookie == 0) return subject;
   subject.cookie = entry.owner.cookie;
   subject.identity = flowIdentity(tuple, &entry.owner, packet.uid);
-  if (entry.owner.pid == 0) {
+  subject.answersPeer = (entry.flags & BASTION_PENDING_REPLY) != 0;
+  if (!isKnown(entry.owner)) {
     subject.next = Subject::Next::resolve;
     return subject;
   }
   subject.uid = entry.owner.uid;
-  subject.answersPeer = (entry.flags & BASTION_PENDING_REPLY) != 0;
   subject.attribution.owner = entry.owner;
   subject.attribution.evidence = Evidence::kernel;
   return subject;
@@ -128,7 +155,7 @@ void DataPath::onPacket(const QueuedPacket& packet) {
   Subject subject = identify(parsed->tuple, packet);
   auto verdict = memory_->recallFlow(subject.identity, nowNs);
   if (!verdict && subject.attribution.owner)
-    verdict = memory_->recallProgram(*subject.attribution.owner, parsed->tuple.destination, nowNs);
+    verdict = memory_->recallProgram(*subject.attribution.owner, parsed->tuple.destination, subject.answersPeer, nowNs);
   if (verdict) {
     counters_.remembered += 1;
     return give(packet.id, packet.mark, *verdict);
@@ -136,28 +163,33 @@ void DataPath::onPacket(const QueuedPacket& packet) {
   hold(packet, *parsed, std::move(subject));
 }
 
+HeldFlow DataPath::flowOf(const bastion_tuple& tuple, Subject subject) {
+  HeldFlow flow;
+  flow.identity = subject.identity;
+  flow.join = joinOf(subject.identity, tuple);
+  flow.tuple = tuple;
+  flow.attribution = std::move(subject.attribution);
+  flow.limitUid = subject.uid;
+  flow.answersPeer = subject.answersPeer;
+  flow.origin = subject.origin;
+  flow.heldAtNs = bootNs();
+  flow.deadlineNs = flow.heldAtNs + answerDeadlineNs_;
+  return flow;
+}
+
 void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subject subject) {
-  FlowIdentity join = subject.identity;
-  memcpy(join.source, parsed.tuple.source, sizeof join.source);
-  join.sourcePort = parsed.tuple.source_port;
-  HeldFlow* known = held_.byJoin(join);
+  HeldFlow* known = held_.byJoin(joinOf(subject.identity, parsed.tuple));
   const uint32_t uid = known == nullptr ? subject.uid : known->limitUid;
   if (!held_.hasRoom(uid) || (known != nullptr && !held_.addPacket(*known, {packet.id, packet.mark}))) {
     counters_.limitDrops += 1;
     return give(packet.id, packet.mark, Verdict::drop);
   }
   if (known != nullptr) return;
-  HeldFlow flow;
-  flow.identity = subject.identity;
-  flow.join = join;
-  flow.tuple = parsed.tuple;
-  flow.attribution = std::move(subject.attribution);
+  const bool resolve = subject.next == Subject::Next::resolve;
+  const uint64_t cookie = subject.cookie;
+  HeldFlow flow = flowOf(parsed.tuple, std::move(subject));
   flow.interfaceIndex = packet.interfaceIndex;
   flow.length = packet.length;
-  flow.limitUid = uid;
-  flow.answersPeer = subject.answersPeer;
-  flow.heldAtNs = bootNs();
-  flow.deadlineNs = flow.heldAtNs + answerDeadlineNs_;
   const bastion_destination& to = parsed.tuple.destination;
   if (to.protocol == IPPROTO_UDP && ntohs(to.port) == dnsPort)
     flow.payload.assign(parsed.payload.begin(), parsed.payload.begin() + std::min(parsed.payload.size(), maxPayload));
@@ -167,7 +199,62 @@ void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subj
     counters_.limitDrops += 1;
     return give(packet.id, packet.mark, Verdict::drop);
   }
-  if (subject.next == Subject::Next::resolve && resolver_->submit({stored.id, parsed.tuple, subject.cookie}))
+  if (resolve && resolver_->submit({stored.id, parsed.tuple, cookie}))
+    stored.state = AskState::resolving;
+  else
+    tellAsk(stored);
+}
+
+void DataPath::takeRings() {
+  kernel_->consumeRings();
+  for (const bastion_report& report : kernel_->takeReports()) onReport(report);
+  for (DnsMessage& message : kernel_->takeDns()) {
+    if (reports_.dns.size() >= maxDns) counters_.dnsLost += 1;
+    else reports_.dns.push_back(std::move(message));
+    announce();
+  }
+}
+
+/// The gate dropped a packet: what was refused is told to its program, what nobody decided is asked about.
+void DataPath::onReport(const bastion_report& report) {
+  if (report.why == BASTION_REPORT_REFUSED) {
+    reaper_.submit(report.tuple, report.cookie);
+    return;
+  }
+  Subject subject;
+  subject.cookie = report.owner.cookie;
+  subject.answersPeer = (report.flags & BASTION_PENDING_REPLY) != 0;
+  if ((report.owner.flags & BASTION_OWNER_KERNEL) != 0) {
+    subject.origin = Origin::kernel;
+    subject.uid = 0;
+    subject.identity = flowIdentity(report.tuple, nullptr, 0);
+    subject.attribution = {report.owner, Evidence::kernel, ""};
+  } else {
+    subject.identity = flowIdentity(report.tuple, &report.owner, noUid);
+    if (isKnown(report.owner)) {
+      subject.uid = report.owner.uid;
+      subject.attribution = {report.owner, Evidence::kernel, ""};
+    } else {
+      subject.next = Subject::Next::resolve;
+    }
+  }
+  // Decided meanwhile, or asked about already.
+  const uint64_t nowNs = bootNs();
+  if (memory_->recallFlow(subject.identity, nowNs) || held_.byJoin(joinOf(subject.identity, report.tuple)) != nullptr) return;
+  if (subject.attribution.owner &&
+      memory_->recallProgram(*subject.attribution.owner, report.tuple.destination, subject.answersPeer, nowNs))
+    return;
+  if (!held_.hasGateRoom(subject.uid)) {
+    counters_.limitDrops += 1;
+    return;
+  }
+  const bool resolve = subject.next == Subject::Next::resolve;
+  HeldFlow flow = flowOf(report.tuple, std::move(subject));
+  flow.fromGate = true;
+  flow.interfaceIndex = report.interface_index;
+  flow.length = report.length;
+  HeldFlow& stored = held_.insert(std::move(flow));
+  if (resolve && resolver_->submit({stored.id, report.tuple, report.cookie}))
     stored.state = AskState::resolving;
   else
     tellAsk(stored);
@@ -179,8 +266,15 @@ void DataPath::onResolved(uint64_t id, Attribution attribution) {
   if (closed_ || flow == nullptr) return;
   flow->attribution = std::move(attribution);
   std::optional<Verdict> verdict;
-  if (flow->attribution.owner)
-    verdict = memory_->recallProgram(*flow->attribution.owner, flow->tuple.destination, bootNs());
+  if (flow->attribution.owner) {
+    // From now on the gate knows whose socket it is, and judges its packets by what was decided for it.
+    if (kernel_ && flow->attribution.evidence == Evidence::sockDiag && flow->attribution.owner->cookie != 0) {
+      bastion_owner adopted = *flow->attribution.owner;
+      adopted.flags |= BASTION_OWNER_ADOPTED;
+      kernel_->writeOwner(adopted);
+    }
+    verdict = memory_->recallProgram(*flow->attribution.owner, flow->tuple.destination, flow->answersPeer, bootNs());
+  }
   if (!verdict) return tellAsk(*flow);
   counters_.remembered += flow->packets.size();
   giveAll(held_.take(id), *verdict);
@@ -191,14 +285,14 @@ void DataPath::tellAsk(HeldFlow& flow) {
   flow.state = AskState::waiting;
   Attribution& who = flow.attribution;
   if (!who.owner) counters_.unidentified += flow.packets.size();
-  if (who.evidence == Evidence::kernel && who.path.empty()) {
+  if (who.evidence == Evidence::kernel && who.path.empty() && flow.origin == Origin::process) {
     const std::string* path = kernel_->pathOf(who.owner->executable);
     // A socket from before this helper: its program's path was told to the helper before.
     who.path = path != nullptr ? *path : runningPath(who.owner->pid, who.owner->executable);
   }
   counters_.asks += 1;
   reports_.asks.push_back({flow.id, flow.tuple, who, flow.interfaceIndex, interfaceName(flow.interfaceIndex), flow.length,
-                           flow.payload, flow.heldAtNs, flow.answersPeer});
+                           flow.payload, flow.heldAtNs, flow.answersPeer, flow.origin, !flow.fromGate});
   announce();
 }
 
@@ -221,6 +315,7 @@ void DataPath::expire() {
   if (next == 0 || next > nowNs) return;
   for (const uint64_t id : held_.expired(nowNs)) {
     const HeldFlow flow = held_.take(id);
+    if (defaultVerdict_ == Verdict::accept) letStreamGoOn(flow);
     counters_.defaultVerdicts += giveAll(flow, defaultVerdict_);
     if (flow.state == AskState::told) reports_.ended.push_back({id, false});
   }

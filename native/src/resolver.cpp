@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "resolver.hpp"
 
-
 namespace bastion {
 
 namespace {
@@ -75,7 +74,7 @@ void Resolver::resolveAll(const std::deque<ResolveJob>& jobs) {
   std::vector<uint64_t> unknown;
   for (const ResolveJob& job : jobs) {
     Candidates& candidates = all.emplace_back();
-    candidates.sockets = findSockets(job.tuple, job.cookie);
+    candidates.sockets = findSockets(job.tuple, job.cookie, job.interfaceIndex);
     for (const FoundSocket& socket : candidates.sockets) {
       auto& known = candidates.known.emplace_back(socket.inode == 0 ? std::nullopt : holders_.fromCache(socket.inode));
       if (!known && socket.inode != 0) unknown.push_back(socket.inode);
@@ -100,7 +99,7 @@ std::optional<ProcessRecord> Resolver::holderOf(const ResolveJob& job, const Can
     holder = record;
     cookie = socket.cookie;
   }
-  if (!holder || !sameSockets(candidates.sockets, findSockets(job.tuple, job.cookie))) return std::nullopt;
+  if (!holder || !sameSockets(candidates.sockets, findSockets(job.tuple, job.cookie, job.interfaceIndex))) return std::nullopt;
   const auto again = readProcess(holder->pid);
   if (!again || !sameProcess(*holder, *again)) return std::nullopt;
   return again;

@@ -26,6 +26,8 @@ struct ResolveJob {
   bastion_tuple tuple{};
   /// 0 if nobody knows it.
   uint64_t cookie = 0;
+  /// Where the packet leaves; 0 if unknown.
+  uint32_t interfaceIndex = 0;
 };
 
 class Resolver {

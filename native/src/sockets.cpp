@@ -1,51 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Source: sock_diag(7), include/uapi/linux/inet_diag.h, net/ipv4/udp_diag.c; /proc/net/tcp in proc(5).
+// Source: proc(5), /proc/net/tcp; net/ipv4/udp_diag.c.
 #include "sockets.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cinttypes>
 #include <cstdio>
-#include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <vector>
 
 namespace bastion {
 
 namespace {
 
-constexpr size_t replyBytes = 32768;
 constexpr size_t maxCandidates = 16;
-
-/// A socket table's row, whatever it was read from. Mapped addresses are IPv4 here.
-struct Row {
-  uint8_t family = 0;
-  uint8_t local[16] = {};
-  uint8_t remote[16] = {};
-  uint16_t localPort = 0;
-  uint16_t remotePort = 0;
-  FoundSocket socket;
-};
-
-constexpr uint8_t zeros[16] = {};
-constexpr uint8_t mappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-bool isAny(const uint8_t* address) { return memcmp(address, zeros, 16) == 0; }
-
-void unmap(uint8_t* address) {
-  uint8_t plain[16] = {};
-  memcpy(plain, address + 12, 4);
-  memcpy(address, plain, 16);
-}
+constexpr uint8_t stateListen = 10;
 
 /// An AF_INET6 socket with mapped addresses sends IPv4; one bound to :: sends both.
-void normalise(Row& row) {
+void normalise(DiagSocket& row) {
   if (row.family != 6) return;
-  const bool local = memcmp(row.local, mappedPrefix, 12) == 0;
-  const bool remote = memcmp(row.remote, mappedPrefix, 12) == 0;
+  const bool local = isMapped(row.local);
+  const bool remote = isMapped(row.remote);
   if (!local && !remote) return;
   if (local) unmap(row.local);
   if (remote) unmap(row.remote);
@@ -53,26 +27,30 @@ void normalise(Row& row) {
 }
 
 /// 0: cannot have sent it. Otherwise the higher the more of the tuple the socket itself says.
-int rank(const Row& row, const bastion_tuple& tuple) {
+int rank(const DiagSocket& row, const bastion_tuple& tuple) {
   const bastion_destination& to = tuple.destination;
-  const bool dualStack = row.family == 6 && to.family == 4 && isAny(row.local) && isAny(row.remote);
+  // Who listens opens nothing: with no more than a port in common, another program's connection would be its.
+  if (row.state == stateListen && to.protocol == IPPROTO_TCP) return 0;
+  const bool dualStack = row.family == 6 && to.family == 4 && !row.v6Only && isAnyAddress(row.local) && isAnyAddress(row.remote);
   if (row.family != to.family && !dualStack) return 0;
-  if (!isAny(row.local) && memcmp(row.local, tuple.source, 16) != 0) return 0;
+  if (!isAnyAddress(row.local) && memcmp(row.local, tuple.source, 16) != 0) return 0;
   const bool ports = to.protocol != IPPROTO_ICMP && to.protocol != IPPROTO_ICMPV6;
-  if (!isAny(row.remote)) {
+  if (!isAnyAddress(row.remote)) {
     const bool same = memcmp(row.remote, to.address, 16) == 0 && (!ports || row.remotePort == to.port);
     return same ? 3 : 0;
   }
-  return isAny(row.local) ? 1 : 2;
+  return isAnyAddress(row.local) ? 1 : 2;
 }
 
-std::vector<FoundSocket> choose(const std::vector<Row>& rows, const bastion_tuple& tuple, uint64_t cookie) {
+FoundSocket foundOf(const DiagSocket& row) { return {row.inode, row.uid, row.cookie}; }
+
+std::vector<FoundSocket> choose(const std::vector<DiagSocket>& rows, const bastion_tuple& tuple, uint64_t cookie) {
   std::vector<std::pair<int, FoundSocket>> ranked;
-  for (const Row& row : rows) {
-    if (cookie != 0 && row.socket.cookie == cookie) return {row.socket};
-    const bool another = cookie != 0 && row.socket.cookie != 0;
+  for (const DiagSocket& row : rows) {
+    if (cookie != 0 && row.cookie == cookie) return {foundOf(row)};
+    const bool another = cookie != 0 && row.cookie != 0;
     const int value = another ? 0 : rank(row, tuple);
-    if (value > 0) ranked.emplace_back(value, row.socket);
+    if (value > 0) ranked.emplace_back(value, foundOf(row));
   }
   if (ranked.size() > maxCandidates) return {};
   std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -81,60 +59,35 @@ std::vector<FoundSocket> choose(const std::vector<Row>& rows, const bastion_tupl
   return sockets;
 }
 
-Row rowOf(const inet_diag_msg& message) {
-  Row row;
-  row.family = message.idiag_family == AF_INET ? 4 : 6;
-  const size_t size = row.family == 4 ? 4 : 16;
-  memcpy(row.local, message.id.idiag_src, size);
-  memcpy(row.remote, message.id.idiag_dst, size);
-  row.localPort = message.id.idiag_sport;
-  row.remotePort = message.id.idiag_dport;
-  row.socket = {message.idiag_inode, message.idiag_uid,
-                static_cast<uint64_t>(message.id.idiag_cookie[1]) << 32 | message.id.idiag_cookie[0]};
-  normalise(row);
-  return row;
+/// All sockets with the packet's local port. False: sock_diag is refused or does not list this protocol.
+bool listByPort(SockDiag& diag, const bastion_tuple& tuple, std::vector<DiagSocket>& rows) {
+  const auto add = [&](DiagSocket row) {
+    normalise(row);
+    rows.push_back(row);
+  };
+  DiagQuery query{.family = 6, .protocol = tuple.destination.protocol, .localPort = tuple.source_port};
+  int error = diag.list(query, add);
+  query.family = 4;
+  if (error == 0 && tuple.destination.family == 4) error = diag.list(query, add);
+  return error == 0;
 }
 
-/// All sockets of one address family and protocol with this local port, or the one with this tuple. False: refused.
-bool diagnose(const bastion_tuple& tuple, uint8_t family, bool exact, std::vector<Row>& rows) {
-  const UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!fd.valid()) return false;
-  struct {
-    nlmsghdr header;
-    inet_diag_req_v2 request;
-  } message{};
-  message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  message.header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | (exact ? 0 : NLM_F_DUMP));
-  message.request.sdiag_family = family == 4 ? AF_INET : AF_INET6;
-  message.request.sdiag_protocol = tuple.destination.protocol;
-  message.request.idiag_states = ~0U;
-  message.request.id.idiag_sport = tuple.source_port;
-  message.request.id.idiag_cookie[0] = message.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (exact) {
-    message.request.id.idiag_dport = tuple.destination.port;
-    memcpy(message.request.id.idiag_src, tuple.source, 16);
-    memcpy(message.request.id.idiag_dst, tuple.destination.address, 16);
-  }
-  if (send(fd.get(), &message, sizeof message, 0) < 0) return false;
-  std::vector<char> buffer(replyBytes);
-  for (;;) {
-    const ssize_t size = recv(fd.get(), buffer.data(), buffer.size(), 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return false;
-    int left = static_cast<int>(size);
-    for (const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer.data()); mnl_nlmsg_ok(reply, left);
-         reply = mnl_nlmsg_next(reply, &left)) {
-      if (reply->nlmsg_type == NLMSG_DONE) return true;
-      if (reply->nlmsg_type == NLMSG_ERROR) {
-        const int error = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(reply))->error;
-        return exact && error == ENOENT;
-      }
-      if (reply->nlmsg_len >= NLMSG_LENGTH(sizeof(inet_diag_msg)))
-        rows.push_back(rowOf(*static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(reply))));
-      if (exact) return true;
-    }
-  }
+/// The TCP socket with these very addresses. Found without looking at all of them, unless it listens and so has no peer.
+bool lookUpStream(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie, uint32_t interfaceIndex,
+                  std::vector<DiagSocket>& rows) {
+  DiagSocket row;
+  row.family = tuple.destination.family;
+  row.protocol = IPPROTO_TCP;
+  row.localPort = tuple.source_port;
+  row.remotePort = tuple.destination.port;
+  memcpy(row.local, tuple.source, sizeof row.local);
+  memcpy(row.remote, tuple.destination.address, sizeof row.remote);
+  row.interfaceIndex = interfaceIndex;
+  row.cookie = cookie;
+  const int error = diag.lookUp(row);
+  normalise(row);
+  if (error == 0) rows.push_back(row);
+  return error == 0 || error == ENOENT;
 }
 
 /// Addresses are printed as 32-bit words in the machine's byte order.
@@ -150,34 +103,16 @@ bool parseHexAddress(const char* text, uint8_t* address) {
   return true;
 }
 
-void readTable(const char* path, uint8_t family, uint16_t localPort, std::vector<Row>& rows) {
-  FILE* file = fopen(path, "re");
-  if (file == nullptr) return;
-  char line[512];
-  while (fgets(line, sizeof line, file) != nullptr) {
-    char local[33];
-    char remote[33];
-    unsigned localNumber = 0;
-    unsigned remoteNumber = 0;
-    Row row;
-    row.family = family;
-    if (sscanf(line, "%*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %*x %*x:%*x %*x:%*x %*x %" SCNu32 " %*u %" SCNu64, local,
-               &localNumber, remote, &remoteNumber, &row.socket.uid, &row.socket.inode) != 6)
-      continue;
-    if (localNumber != ntohs(localPort) || !parseHexAddress(local, row.local) || !parseHexAddress(remote, row.remote)) continue;
-    row.localPort = localPort;
-    row.remotePort = htons(static_cast<uint16_t>(remoteNumber));
-    normalise(row);
-    rows.push_back(row);
-  }
-  fclose(file);
-}
-
-void readTables(const bastion_tuple& tuple, std::vector<Row>& rows) {
+void readTables(const bastion_tuple& tuple, std::vector<DiagSocket>& rows) {
   const bool v4 = tuple.destination.family == 4;
   const auto read = [&](const char* four, const char* six, uint16_t port) {
-    if (v4 && four != nullptr) readTable(four, 4, port, rows);
-    if (six != nullptr) readTable(six, 6, port, rows);
+    const auto add = [&](DiagSocket row) {
+      if (row.localPort != port) return;
+      normalise(row);
+      rows.push_back(row);
+    };
+    if (v4 && four != nullptr) readSocketTable(four, 4, add);
+    if (six != nullptr) readSocketTable(six, 6, add);
   };
   // A ping socket's port is the echo identifier, a raw socket's the protocol number.
   switch (tuple.destination.protocol) {
@@ -193,16 +128,37 @@ void readTables(const bastion_tuple& tuple, std::vector<Row>& rows) {
 
 }  // namespace
 
-std::vector<FoundSocket> findSockets(const bastion_tuple& tuple, uint64_t cookie) {
-  const uint8_t protocol = tuple.destination.protocol;
-  std::vector<Row> rows;
-  bool asked = false;
-  if (protocol == IPPROTO_TCP) {
-    asked = diagnose(tuple, tuple.destination.family, true, rows);
-  } else if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) {
-    asked = diagnose(tuple, 6, false, rows);
-    if (asked && tuple.destination.family == 4) asked = diagnose(tuple, 4, false, rows);
+void readSocketTable(const char* path, uint8_t family, const std::function<void(const DiagSocket&)>& visit) {
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) return;
+  char line[512];
+  while (fgets(line, sizeof line, file) != nullptr) {
+    char local[33];
+    char remote[33];
+    unsigned localNumber = 0;
+    unsigned remoteNumber = 0;
+    unsigned state = 0;
+    DiagSocket row;
+    row.family = family;
+    if (sscanf(line, "%*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%x %x %*x:%*x %*x:%*x %*x %" SCNu32 " %*u %" SCNu64, local,
+               &localNumber, remote, &remoteNumber, &state, &row.uid, &row.inode) != 7)
+      continue;
+    if (!parseHexAddress(local, row.local) || !parseHexAddress(remote, row.remote)) continue;
+    row.state = static_cast<uint8_t>(state);
+    row.localPort = htons(static_cast<uint16_t>(localNumber));
+    row.remotePort = htons(static_cast<uint16_t>(remoteNumber));
+    visit(row);
   }
+  fclose(file);
+}
+
+std::vector<FoundSocket> findSockets(const bastion_tuple& tuple, uint64_t cookie, uint32_t interfaceIndex) {
+  const uint8_t protocol = tuple.destination.protocol;
+  SockDiag diag;
+  std::vector<DiagSocket> rows;
+  bool asked = false;
+  if (protocol == IPPROTO_TCP) asked = lookUpStream(diag, tuple, cookie, interfaceIndex, rows);
+  if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) asked = listByPort(diag, tuple, rows);
   if (!asked) {
     rows.clear();
     readTables(tuple, rows);

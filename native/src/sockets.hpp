@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "common.hpp"
+#include "sock_diag.hpp"
 
 namespace bastion {
 
@@ -16,7 +16,12 @@ struct FoundSocket {
 };
 
 /// Every socket that can have sent the packet, the most exact first; at most 16, else none. With `cookie` other than 0 only
-/// the socket that has it, where cookies are known. Never matches by destination alone.
-std::vector<FoundSocket> findSockets(const bastion_tuple& tuple, uint64_t cookie);
+/// the socket that has it, where cookies are known. Never matches by destination alone. `interfaceIndex` is where the packet
+/// leaves: without it, a TCP socket that is bound to a device is not found.
+std::vector<FoundSocket> findSockets(const bastion_tuple& tuple, uint64_t cookie, uint32_t interfaceIndex);
+
+/// Every socket of a table like /proc/net/raw, without cookies; nothing if it is not there. Ports in network byte order: a
+/// raw socket's is the protocol number, a ping socket's the echo identifier. No protocol: the file's name says it.
+void readSocketTable(const char* path, uint8_t family, const std::function<void(const DiagSocket&)>& visit);
 
 }  // namespace bastion

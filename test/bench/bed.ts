@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { ADDRESSES, enterNamespace, makeNetwork } from '../lab/network.ts';
 import { tool, tryTool } from '../lab/process.ts';
-import { PORTS, Service, UDP_PORT, runClient, type ClientResult, type Enter, type Programs } from './programs.ts';
+import { PORTS, SINK_PORT, SOURCE_PORT, Service, UDP_PORT, runClient, type ClientResult, type Enter, type Programs } from './programs.ts';
 
 const NANOSECONDS_PER_US = 1000;
 
@@ -13,6 +13,10 @@ export interface Bed {
   readonly worker: number | null;
   /** Runs the client program; `program` defaults to the one with a rule. */
   client(args: readonly (string | number)[], program?: string): Promise<ClientResult>;
+  /** Starts one of the programs in its mode `repeat`; it ends with the bed, if not before. */
+  repeat(program: 'connect' | 'bulk', args: readonly (string | number)[]): Promise<Service>;
+  /** Runs the program for bulk traffic, which has a rule too. */
+  bulk(args: readonly (string | number)[]): Promise<ClientResult>;
   /** Datagrams that the peer got since the last call. */
   datagrams(): Promise<number>;
   close(): Promise<void>;
@@ -53,7 +57,8 @@ export function inNamespace(name: string): Enter {
 
 /** The peer's programs in a namespace; `ports`: how many it accepts on. */
 export async function startPeer(enter: Enter, programs: Programs, ports: number): Promise<Service> {
-  return await Service.start(enter([programs.serve, String(PORTS.first), String(ports), String(UDP_PORT)]));
+  const numbers = [PORTS.first, ports, UDP_PORT, SINK_PORT, SOURCE_PORT];
+  return await Service.start(enter([programs.serve, ...numbers.map(String)]));
 }
 
 /** What else runs on a desktop: so many processes with so many descriptors each. */
@@ -76,9 +81,19 @@ process.on('exit', () => { deleteNamespaces([...living]); });
 
 const C_LOOP_QUEUE = '1';
 
-/** A pair of namespaces with nothing of ours in it: no firewall, or the minimal C loop on every new connection. */
+/** What is no firewall, and what others are measured by. */
+const RULES = {
+  none: [],
+  conntrack: ['-A', 'OUTPUT', '-m', 'conntrack', '--ctstate', 'NEW,ESTABLISHED', '-j', 'ACCEPT'],
+  'c-loop': ['-t', 'mangle', '-A', 'OUTPUT', '-p', 'tcp', '--syn', '-j', 'NFQUEUE', '--queue-num', C_LOOP_QUEUE],
+} as const;
+
+/**
+ * A pair of namespaces with nothing of ours in it: no firewall, connection tracking alone, or the minimal C loop on every new
+ * connection.
+ */
 export async function makeBaseline(
-  kind: 'none' | 'c-loop', programs: Programs, ports: number = PORTS.count,
+  kind: keyof typeof RULES, programs: Programs, ports: number = PORTS.count,
 ): Promise<Bed> {
   const client = `bench-${String(process.pid)}-${kind}`;
   const peer = `${client}-peer`;
@@ -97,12 +112,17 @@ export async function makeBaseline(
       const loop = await Service.start(inNamespace(client)([programs.cLoop, C_LOOP_QUEUE]));
       services.push(loop);
       worker = loop.pid;
-      const rule = ['-t', 'mangle', '-A', 'OUTPUT', '-p', 'tcp', '--syn', '-j', 'NFQUEUE', '--queue-num', C_LOOP_QUEUE];
-      tool('nsenter', inNamespace(client)(['iptables-nft', '-w', ...rule]).slice(1));
     }
+    if (kind !== 'none') tool('nsenter', inNamespace(client)(['iptables-nft', '-w', ...RULES[kind]]).slice(1));
     return {
       peer4: ADDRESSES.peer4, peer6: ADDRESSES.peer6, worker, close,
       client: (args, program = programs.connect) => runClient(inNamespace(client), program, args),
+      repeat: async (program, args) => {
+        const service = await Service.start(inNamespace(client)([programs[program], 'repeat', ...args.map(String)]));
+        services.push(service);
+        return service;
+      },
+      bulk: (args) => runClient(inNamespace(client), programs.bulk, args),
       datagrams: () => server.datagrams(),
     };
   } catch (error: unknown) {

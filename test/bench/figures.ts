@@ -1,6 +1,6 @@
 /** Figures as the benchmark's JSON holds them, and the arithmetic behind them. */
 
-export type Unit = 'us' | '1/s' | 's' | 'ms' | 'MB' | 'percent' | 'count';
+export type Unit = 'us' | '1/s' | 'MB/s' | 's' | 'ms' | 'MB' | 'percent' | 'count';
 
 export interface Figure {
   readonly name: string;

@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Lab } from '../lab/lab.ts';
+import { ADDRESSES } from '../lab/network.ts';
 import { inNamespace, startPeer } from './bed.ts';
 import type { HelperBed, HelperSetting } from './helper-figures.ts';
-import { CLIENT_LIMIT_MS, PORTS, Service, UDP_PORT, parseClient, type ClientResult, type Programs } from './programs.ts';
+import { CLIENT_LIMIT_MS, PORTS, SOURCE_PORT, Service, parseClient, type ClientResult, type Programs } from './programs.ts';
 
 /** `kernel` is the product; the others leave a layer out to show what it is worth. */
 export interface LabSetting extends HelperSetting {
@@ -18,14 +19,17 @@ const HELPER_ARGUMENTS = { kernel: [], thread: ['--decide-in', 'thread'], sock_d
 const RULES_PER_FILE = 10_000;
 const LAST_OCTET = 254;
 
-function ownRule(programs: Programs): string {
-  const ports = `${String(UDP_PORT)}-${String(PORTS.first + PORTS.count)}`;
-  return `[[rule]]
-id = "bench"
+/** Each for a network: no decision under such a rule says more than its own destination, so each new one is asked about. */
+function ownRules(programs: Programs): string {
+  const ports = `${String(SOURCE_PORT)}-${String(PORTS.first + PORTS.count)}`;
+  const networks = [`${ADDRESSES.peer4}/24`, `${ADDRESSES.peer6}/64`, ADDRESSES.peerRange4];
+  const rules = [programs.connect, programs.bulk].flatMap((path) => networks.map((address) => ({ path, address })));
+  return rules.map(({ path, address }, index) => `[[rule]]
+id = "bench-${String(index)}"
 action = "allow"
-application = { path = "${programs.connect}" }
-destination = { port = "${ports}" }
-`;
+application = { path = "${path}" }
+destination = { address = "${address}", port = "${ports}" }
+`).join('\n');
 }
 
 /** Rules of the kind that people collect: a program, an address, a port. None of them matches anything here. */
@@ -54,10 +58,10 @@ async function startAgent(lab: Lab): Promise<Service> {
   return await Service.adopt(lab.spawn(command, { stdio: ['pipe', 'pipe', 'inherit'] }), 'the agent');
 }
 
-/** Opens a lab with one rule that allows the client program, and default_action deny (ask with an agent). */
+/** Opens a lab with rules that allow the client programs, and default_action deny (ask with an agent). */
 export async function openHelper(programs: Programs, setting: LabSetting): Promise<HelperBed> {
   const lab = await Lab.create({
-    defaultAction: setting.agent ? 'ask' : 'deny', rules: ownRule(programs), startHelper: false,
+    defaultAction: setting.agent ? 'ask' : 'deny', rules: ownRules(programs), startHelper: false,
     bpf: setting.decide !== 'sock_diag', helperArguments: HELPER_ARGUMENTS[setting.decide],
   });
   const services: Service[] = [];
@@ -74,13 +78,21 @@ export async function openHelper(programs: Programs, setting: LabSetting): Promi
     services.push(server);
     const agent = setting.agent ? await startAgent(lab) : null;
     if (agent !== null) services.push(agent);
-    const client = async (args: readonly (string | number)[], program = programs.connect): Promise<ClientResult> => {
+    const client = async (args: readonly (string | number)[], program: string = programs.connect): Promise<ClientResult> => {
       const { stdout, stderr, status } = await lab.run([program, ...args.map(String)], { timeoutMs: CLIENT_LIMIT_MS });
       if (status !== 0) throw new Error(`the client ended with status ${String(status)}: ${stderr}`);
       return parseClient(stdout);
     };
     return {
       peer4: lab.peer4, peer6: lab.peer6, worker: lab.helperPid, helperPid: lab.helperPid, startedInMs, close, client,
+      peerNamespace: lab.peerNamespace, busAddress: lab.busAddress, bulkProgram: programs.bulk,
+      repeat: async (program, args) => {
+        const command = [programs[program], 'repeat', ...args.map(String)];
+        const service = await Service.adopt(lab.spawn(command, { stdio: ['pipe', 'pipe', 'inherit'] }), program);
+        services.push(service);
+        return service;
+      },
+      bulk: (args) => client(args, programs.bulk),
       datagrams: () => server.datagrams(),
       raisePrompt: async (port) => {
         if (agent === null) throw new Error('this bed has no agent');

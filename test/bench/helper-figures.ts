@@ -1,12 +1,16 @@
 /** helper.*, rules.100k.* and prompt.*: figures of the helper itself. */
 import { memoryMegabytes, type Bed } from './bed.ts';
-import type { Failed } from './connections.ts';
 import { alone, compared, median, quantile, type Figure } from './figures.ts';
 import { PORTS } from './programs.ts';
+import type { Failed } from './rounds.ts';
 
 /** A bed with a helper in it. */
 export interface HelperBed extends Bed {
   readonly helperPid: number;
+  readonly peerNamespace: string;
+  readonly busAddress: string;
+  /** Path of the program that `bulk` runs. */
+  readonly bulkProgram: string;
   /** From the start of the process until it answered on the bus. */
   readonly startedInMs: number;
   /**

@@ -55,10 +55,15 @@ async function lostInStalledBurst(bed: Bed): Promise<number> {
   }
 }
 
-/** Each round on both beds; the sum of one round is 4 x `oneshots` processes. */
+export interface LossSizes {
+  readonly rounds: number;
+  /** Processes of each kind. */
+  readonly oneshots: number;
+}
+
+/** Each round on both beds. */
 export async function measureLosses(
-  wanted: readonly string[], rounds: number, oneshots: number, free: Bed, guarded: () => Promise<Bed>,
-  tell: (line: string) => void,
+  wanted: readonly string[], { rounds, oneshots }: LossSizes, free: Bed, guarded: () => Promise<Bed>, tell: (line: string) => void,
 ): Promise<readonly Figure[]> {
   const measures: Readonly<Record<string, (bed: Bed) => Promise<number>>> = {
     'oneshot.missed': (bed) => missedOneshots(bed, oneshots),

@@ -17,12 +17,19 @@ export const CLIENT_LIMIT_MS = 180_000;
 export const PORTS = { first: 20_000, count: 8000 } as const;
 /** The peer counts datagrams here. */
 export const UDP_PORT = 19_999;
+/** The peer reads all that comes. */
+export const SINK_PORT = 19_998;
+/** The peer sends what is asked for. */
+export const SOURCE_PORT = 19_997;
+/** The first of the many addresses of the peer. Source: `peerRange4`, test/lab/network.ts. */
+export const SOAK_ADDRESS = '198.18.0.1';
 
 export interface Programs {
   readonly connect: string;
   /** The same program under another path: it has no rule. */
   readonly stranger: string;
   readonly serve: string;
+  readonly bulk: string;
   readonly cLoop: string;
   readonly crowd: string;
 }
@@ -44,14 +51,15 @@ async function compile(name: string, source: string, libraries: readonly string[
 /** Compiles what changed into build/bench. */
 export async function compilePrograms(): Promise<Programs> {
   await mkdir(OUTPUT, { recursive: true });
-  const [connect, stranger, serve, cLoop, crowd] = await Promise.all([
+  const [connect, stranger, serve, bulk, cLoop, crowd] = await Promise.all([
     compile('connect', 'connect.c', []),
     compile('stranger', 'connect.c', []),
     compile('serve', 'serve.c', []),
+    compile('bulk', 'bulk.c', []),
     compile('c-loop', 'c-loop.c', ['-lnetfilter_queue']),
     compile('crowd', 'crowd.c', []),
   ]);
-  return { connect, stranger, serve, cLoop, crowd };
+  return { connect, stranger, serve, bulk, cLoop, crowd };
 }
 
 /** A command line that runs something inside a place (a namespace, or a lab's guarded cgroup). */
@@ -123,6 +131,12 @@ export class Service {
     return this.#child.pid ?? 0;
   }
 
+  /** Sends one line and resolves with the answer. */
+  async ask(line: string): Promise<string> {
+    this.#child.stdin?.write(`${line}\n`);
+    return await this.line();
+  }
+
   /** The next line that it prints, '' at its end. */
   async line(): Promise<string> {
     const next: IteratorResult<string, unknown> = await this.#lines.next();
@@ -131,8 +145,7 @@ export class Service {
 
   /** Datagrams since the last call. */
   async datagrams(): Promise<number> {
-    this.#child.stdin?.write('count\n');
-    return Number(await this.line());
+    return Number(await this.ask('count'));
   }
 
   async close(): Promise<void> {

@@ -4,20 +4,27 @@
  *
  * --json FILE     writes {"figures": [{name, value, unit, baseline, ratio}]}
  * --only NAME...  figures, or the beginnings of their names
- * --quick         three rounds instead of nine
+ * --quick         fewer rounds
  */
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { makeBaseline, startCrowd, type Bed } from './bed.ts';
-import { CONNECTION_FIGURES, FALLBACK_FIGURES, FULL, QUICK, measureConnections } from './connections.ts';
+import { BULK_FIGURES, measureBulk, type BulkSizes } from './bulk.ts';
+import { BYTES_FIGURES, measureBytes } from './bytes.ts';
+import { CONNECTION_FIGURES, FALLBACK_FIGURES, FULL, QUICK, measureConnections, type Sizes } from './connections.ts';
 import { table, type Figure } from './figures.ts';
-import { HELPER_FIGURES, measureHelper } from './helper-figures.ts';
 import { openHelper } from './helper-bed.ts';
-import { LOSS_FIGURES, measureLosses } from './losses.ts';
-import { PORTS, compilePrograms } from './programs.ts';
+import { HELPER_FIGURES, measureHelper, type HelperBed, type HelperSetting, type HelperSizes } from './helper-figures.ts';
+import { LOSS_FIGURES, measureLosses, type LossSizes } from './losses.ts';
+import { PORTS, compilePrograms, type Programs } from './programs.ts';
+import type { BedName } from './rounds.ts';
+import { SOAK_FIGURES, measureSoak, type SoakSizes } from './soak.ts';
 
-const NAMES: readonly string[] = [...CONNECTION_FIGURES, ...FALLBACK_FIGURES, ...LOSS_FIGURES, ...HELPER_FIGURES];
+const NAMES: readonly string[] = [
+  ...CONNECTION_FIGURES, ...FALLBACK_FIGURES, ...BULK_FIGURES, ...SOAK_FIGURES, ...LOSS_FIGURES, ...BYTES_FIGURES,
+  ...HELPER_FIGURES,
+];
 
 interface Options {
   readonly json: string | null;
@@ -62,42 +69,68 @@ function failed(names: readonly string[], error: unknown): void {
   process.exitCode = 1;
 }
 
-async function measure({ wanted, quick }: Options): Promise<readonly Figure[]> {
-  const programs = await compilePrograms();
-  const sizes = quick ? QUICK : FULL;
-  const bed = (name: 'none' | 'c-loop' | 'kernel' | 'thread' | 'sock_diag', ports: number = PORTS.count): Promise<Bed> =>
-    keep(name, () => name === 'none' || name === 'c-loop'
+interface Scale {
+  readonly connections: Sizes;
+  readonly bulk: BulkSizes;
+  readonly soak: SoakSizes;
+  readonly losses: LossSizes;
+  readonly helper: HelperSizes;
+}
+
+const FULL_SCALE: Scale = {
+  connections: FULL, bulk: { rounds: 101, ms: 40 }, soak: { slices: 12, sliceMs: 5000 },
+  losses: { rounds: 3, oneshots: 250 }, helper: { rounds: 9, firstSeen: 400, prompts: 100 },
+};
+const QUICK_SCALE: Scale = {
+  connections: QUICK, bulk: { rounds: 21, ms: 40 }, soak: { slices: 3, sliceMs: 2000 },
+  losses: { rounds: 1, oneshots: 100 }, helper: { rounds: 3, firstSeen: 200, prompts: 20 },
+};
+
+/** Figures that share their beds, which are taken down after them. */
+interface Group {
+  readonly names: readonly string[];
+  readonly measure: (wanted: readonly string[]) => Promise<readonly Figure[]>;
+}
+
+function groupsOf(programs: Programs, scale: Scale): readonly Group[] {
+  const bed = (name: BedName, ports: number = PORTS.count): Promise<Bed> =>
+    keep(name, () => name === 'none' || name === 'conntrack' || name === 'c-loop'
       ? makeBaseline(name, programs, ports)
       : openHelper(programs, { decide: name, otherRules: 0, agent: false, ports }));
-  const figures: Figure[] = [];
-  const group = async (names: readonly string[], work: () => Promise<readonly Figure[]>): Promise<void> => {
-    const here = names.filter((name) => wanted.includes(name));
-    if (here.length === 0) return;
+  const one = (name: BedName): Promise<Bed> => bed(name, 1);
+  const open = (setting: HelperSetting): Promise<HelperBed> => openHelper(programs, { decide: 'kernel', ...setting });
+  const fresh = (): Promise<HelperBed> => open({ otherRules: 0, agent: false });
+  const crowded = async (wanted: readonly string[]): Promise<readonly Figure[]> => {
+    const crowd = await startCrowd(programs);
     try {
-      figures.push(...await work());
+      return await measureConnections(wanted, scale.connections, one, tell, failed);
+    } finally {
+      await crowd.close();
+    }
+  };
+  return [
+    { names: CONNECTION_FIGURES, measure: (wanted) => measureConnections(wanted, scale.connections, bed, tell, failed) },
+    { names: FALLBACK_FIGURES, measure: crowded },
+    { names: BULK_FIGURES, measure: (wanted) => measureBulk(wanted, scale.bulk, one, tell, failed) },
+    { names: SOAK_FIGURES, measure: async (wanted) => await measureSoak(wanted, scale.soak, await bed('none'), fresh, tell) },
+    { names: LOSS_FIGURES, measure: async (wanted) => await measureLosses(wanted, scale.losses, await one('none'), fresh, tell) },
+    { names: BYTES_FIGURES, measure: (wanted) => measureBytes(wanted, fresh, tell, failed) },
+    { names: HELPER_FIGURES, measure: (wanted) => measureHelper(wanted, scale.helper, open, tell, failed) },
+  ];
+}
+
+async function measure({ wanted, quick }: Options): Promise<readonly Figure[]> {
+  const figures: Figure[] = [];
+  for (const group of groupsOf(await compilePrograms(), quick ? QUICK_SCALE : FULL_SCALE)) {
+    const here = group.names.filter((name) => wanted.includes(name));
+    if (here.length === 0) continue;
+    try {
+      figures.push(...await group.measure(here));
     } catch (error: unknown) {
       failed(here, error);
     }
     await closeBeds();
-  };
-  const of = (names: readonly string[]): readonly string[] => wanted.filter((name) => names.includes(name));
-  await group(CONNECTION_FIGURES, () => measureConnections(of(CONNECTION_FIGURES), sizes, bed, tell, failed));
-  await group(FALLBACK_FIGURES, async () => {
-    const crowd = await startCrowd(programs);
-    try {
-      return await measureConnections(of(FALLBACK_FIGURES), sizes, (name) => bed(name, 1), tell, failed);
-    } finally {
-      await crowd.close();
-    }
-  });
-  await group(LOSS_FIGURES, async () => await measureLosses(
-    wanted, quick ? 1 : 3, quick ? 100 : 250, await bed('none'),
-    () => openHelper(programs, { decide: 'kernel', otherRules: 0, agent: false }), tell,
-  ));
-  await group(HELPER_FIGURES, () => measureHelper(
-    wanted, { rounds: sizes.rounds, firstSeen: sizes.firstSeen, prompts: quick ? 20 : 100 },
-    (setting) => openHelper(programs, { decide: 'kernel', ...setting }), tell, failed,
-  ));
+  }
   return figures;
 }
 

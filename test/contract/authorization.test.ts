@@ -32,6 +32,7 @@ function argumentsOf(name: string, nonce: string, flow: string): readonly unknow
     'Prompts.RegisterAgent': [{}], 'Prompts.Answer': [nonce, { action: new Variant('s', 'deny'), lifetime: new Variant('s', 'once') }],
     'Prompts.ListPending': [10, ''],
     'Activity.Query': [{}, 10, ''], 'Activity.Subscribe': [{}], 'Activity.Explain': [flow],
+    'Activity.Totals': ['helper', 'application'],
     'Properties.Get': [INTERFACES.helper, 'Mode'], 'Properties.GetAll': [INTERFACES.helper],
     'Properties.Set': [INTERFACES.helper, 'Mode', new Variant('s', 'learning')],
   };

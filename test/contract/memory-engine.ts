@@ -2,11 +2,11 @@
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { Answer, PromptEnd, PromptInfo, RuleEdit, RuleInfo, Statistics } from '../../helper/contract/types.ts';
 import type { Mode } from '../../helper/contract/vocabulary.ts';
-import type { EngineApi, EngineEvents, FlowRecord, PromptView } from '../../helper/engine-api.ts';
+import type { EngineApi, EngineEvents, FlowRecord, PromptView, TrafficTotal } from '../../helper/engine-api.ts';
 
 const STATISTICS: Statistics = {
   packets: 0, connections: 0, allowed: 0, denied: 0, prompts: 0, prompts_expired: 0, rules: 0, queue_length: 0, queue_dropped: 0,
-  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, uptime_ms: 0,
+  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 0,
 };
 
 /** A rule row with what is not given filled in. */
@@ -25,7 +25,7 @@ export function promptView(nonce: string, uid: number, change: Partial<PromptInf
     target: { uid, system: uid < 1000 },
     info: {
       id: nonce, nonce, application: 'curl', path: '/usr/bin/curl', confidence: 'certain', evidence: 'kernel',
-      destination: 'example.org', address: '192.0.2.1', port: 443, protocol: 'tcp', uid, user: String(uid), pid: 100, command: 'curl',
+      destination: 'example.org', names: ['example.org'], name_sources: ['program'], is_lookup: false, address: '192.0.2.1', port: 443, protocol: 'tcp', uid, user: String(uid), pid: 100, command: 'curl',
       ancestors: [{ pid: 1, path: '/sbin/init', command: 'init' }], count: 1, raised_ms: 1, expires_in_ms: 30_000, timeout_ms: 30_000,
       status: 'pending', lifetimes: ['once', 'process', 'session', 'always'], scopes: ['host', 'port', 'any'],
       default_lifetime: 'once', default_scope: 'host', ...change,
@@ -36,7 +36,7 @@ export function promptView(nonce: string, uid: number, change: Partial<PromptInf
 /** A flow of `uid`, null for one whose owner is not known. */
 export function flowRecord(id: string, uid: number | null): FlowRecord {
   return {
-    id, timeMs: 1, path: '/usr/bin/curl', uid, pid: 100, host: 'example.org', interfaceName: 'eth0', lengthBytes: 60,
+    id, timeMs: 1, path: '/usr/bin/curl', uid, pid: 100, forwardedFrom: null, host: 'example.org', names: [{ name: 'example.org', source: 'program' }], interfaceName: 'eth0', lengthBytes: 60,
     tuple: {
       family: 4, protocol: 6, sourceAddress: '192.0.2.2', sourcePort: 40_000, destinationAddress: '192.0.2.1', destinationPort: 443,
     },
@@ -44,11 +44,17 @@ export function flowRecord(id: string, uid: number | null): FlowRecord {
   };
 }
 
+/** Traffic of one program of one user: `bytes` each way. */
+export function trafficTotal(path: string | null, uid: number | null, bytes: number): TrafficTotal {
+  return { path, uid, sentBytes: bytes, sentPackets: 2, receivedBytes: bytes, receivedPackets: 3 };
+}
+
 /** Keeps what it is told, records what it was asked to do. */
 export class MemoryEngine implements EngineApi {
   readonly rows = new Map<string, RuleInfo>();
   readonly views = new Map<string, PromptView>();
   readonly records: FlowRecord[] = [];
+  readonly traffic: TrafficTotal[] = [];
   readonly answers: { readonly nonce: string; readonly answer: Answer }[] = [];
   /** Names of calls that changed something, in order. */
   readonly done: string[] = [];
@@ -184,6 +190,14 @@ export class MemoryEngine implements EngineApi {
     const found = this.flow(id);
     if (found === null) throw new BastionError('NotFound');
     return { flow: id, text: 'Allowed by rule web.', action: 'allow', reason: 'rule', rule_id: 'web', next_rule_id: '' };
+  }
+
+  totals(): readonly TrafficTotal[] {
+    return this.traffic;
+  }
+
+  userName(uid: number): string {
+    return uid === 1000 ? 'alice' : String(uid);
   }
 
   stop(): Promise<void> {

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { NotConnectedError } from '../../helper/contract/client.ts';
 import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { NameTakenError } from '../../helper/service/service.ts';
-import { MemoryEngine, flowRecord, promptView, ruleRow } from './memory-engine.ts';
+import { MemoryEngine, flowRecord, promptView, ruleRow, trafficTotal } from './memory-engine.ts';
 import { LOCAL, STRANGER, ServiceRig, cannotServe } from './service-rig.ts';
 import { nextEvent, whenConnected } from './waiting.ts';
 
@@ -212,6 +212,39 @@ describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
     assert.deepEqual((await root.queryFlows({}, 0, '')).rows.map((row) => row.id), ['f1', 'f2', 'f3']);
     assert.deepEqual((await root.queryFlows({ uid: 1000 }, 0, '')).rows.map((row) => row.id), ['f2']);
     await assert.rejects(root.explain('f9'), refusedWith('NotFound'));
+  });
+
+  test('tells totals of one’s own programs, and everybody’s to root', async () => {
+    rig.engine.traffic.push(
+      trafficTotal('/usr/bin/curl', 1000, 9), trafficTotal('/usr/bin/ssh', LOCAL.uid, 5), trafficTotal(null, null, 1),
+    );
+    const own = await rig.clientAs(LOCAL.uid).totals();
+    assert.deepEqual(own.map(({ path, uid }) => [path, uid]), [['/usr/bin/ssh', LOCAL.uid]]);
+    const [curl, , unknown] = await rig.clientAs(ROOT_UID).totals();
+    assert.deepEqual(curl, {
+      application: 'curl', path: '/usr/bin/curl', uid: 1000, user: 'alice', sent_bytes: 9, sent_packets: 2, received_bytes: 9,
+      received_packets: 3,
+    });
+    assert.deepEqual([unknown?.application, unknown?.path, unknown?.user], ['An unknown program', '', '']);
+  });
+
+  test('totals have at most 500 rows, the last of which is the sum of all that did not fit', async () => {
+    for (let index = 0; index < 700; index += 1) rig.engine.traffic.push(trafficTotal(`/usr/bin/p${String(index)}`, 1000, 1000 - index));
+    const rows = await rig.clientAs(ROOT_UID).totals();
+    assert.equal(rows.length, 500);
+    const last = rows.at(-1);
+    assert.deepEqual([last?.application, last?.path, last?.uid, last?.others], ['Other programs', '', 1000, 201]);
+    assert.equal(rows.reduce((sum, row) => sum + row.sent_bytes, 0), 700 * 1000 - 699 * 350);
+  });
+
+  test('totals of another range or by another thing are not supported', async () => {
+    const bus = await rig.connectAs(ROOT_UID);
+    for (const body of [['week', 'application'], ['helper', 'address']]) {
+      await assert.rejects(
+        bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: INTERFACES.activity, member: 'Totals', signature: 'ss', body }),
+        { errorName: 'org.bastionfirewall.Error.NotSupported' },
+      );
+    }
   });
 
   test('sends flows live to subscribers: one’s own, and everybody’s to root', async () => {

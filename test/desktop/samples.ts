@@ -5,7 +5,8 @@ import type { PromptInfo, RuleEdit, RuleInfo } from '../../helper/contract/types
 export function promptOf(change: Partial<PromptInfo> = {}): PromptInfo {
   return {
     id: 'p1', nonce: '0123456789abcdef0123456789abcdef', application: 'curl', path: '/usr/bin/curl', confidence: 'certain',
-    evidence: 'kernel', destination: 'example.org', address: '203.0.113.7', port: 443, protocol: 'tcp', uid: 1000, user: 'alice',
+    evidence: 'kernel', destination: 'example.org', names: ['example.org'], name_sources: ['program'], is_lookup: false,
+    address: '203.0.113.7', port: 443, protocol: 'tcp', uid: 1000, user: 'alice',
     pid: 4711, command: 'curl',
     ancestors: [
       { pid: 4700, path: '/usr/bin/bash', command: 'bash' }, { pid: 4600, path: '/usr/bin/xterm', command: 'xterm' },
@@ -31,7 +32,7 @@ export function statusOf(change: Partial<HelperStatus> = {}): HelperStatus {
     statistics: {
       packets: 18_223, connections: 5120, allowed: 4987, denied: 133, prompts: 21, prompts_expired: 2, rules: 34,
       queue_length: 0, queue_dropped: 0, queue_user_dropped: 0, queue_overruns: 0, held: 1, default_verdicts: 0,
-      unidentified: 0, kernel_decided: 4311, uptime_ms: 5_400_000,
+      unidentified: 0, kernel_decided: 4311, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 5_400_000,
     },
     ...change,
   };

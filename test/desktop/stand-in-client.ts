@@ -6,7 +6,7 @@ import { NotConnectedError } from '../../helper/contract/client.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import type {
-  Answer, AnswerResult, Explanation, FlowInfo, PromptInfo, RuleEdit, RuleInfo,
+  Answer, AnswerResult, Explanation, FlowInfo, PromptInfo, RuleEdit, RuleInfo, TotalsInfo,
 } from '../../helper/contract/types.ts';
 import type { Mode } from '../../helper/contract/vocabulary.ts';
 import { ruleInfoOf } from './samples.ts';
@@ -132,6 +132,7 @@ export class StandInClient implements HelperClient {
   }
   async listPrompts(): Promise<Page<PromptInfo>> { await this.#take('listPrompts'); return { rows: this.prompts, next: '' }; }
   async queryFlows(): Promise<Page<FlowInfo>> { await this.#take('queryFlows'); return { rows: [], next: '' }; }
+  async totals(): Promise<readonly TotalsInfo[]> { await this.#take('totals'); return []; }
   subscribe(): Promise<void> { return this.#take('subscribe'); }
   unsubscribe(): Promise<void> { return this.#take('unsubscribe'); }
   async explain(flow: string): Promise<Explanation> {

@@ -8,6 +8,7 @@ import type { Backend } from '../lab/ruleset-client.ts';
 import { missingRights } from '../lab/user-namespace.ts';
 
 const SPEC: RulesetSpec = { queueNumber: 5, bypass: false, refuseMark: 0x2000, xtPrograms: null };
+const ABSENT = { allow: '/nonexistent/allow', refuse: '/nonexistent/refuse', hold: '/nonexistent/hold', reply: '/nonexistent/reply' };
 const BACKENDS: readonly Backend[] = ['iptables-nft', 'iptables-legacy'];
 
 /** Rules of somebody else that a set of ours must never touch. */
@@ -103,6 +104,18 @@ for (const backend of BACKENDS) {
       else assert.equal(listing, whole);
     }
 
+    for (const { name, changes } of SABOTAGE) {
+      test(`mend: puts back what ${name} took, says what it was, and finds nothing the second time`, async () => {
+        await rules.change(backend, ...changes);
+        const { mended, detail } = await rules.mend(backend);
+        assert.equal(mended, true);
+        assert.match(detail, /^IPv4 .*; IPv6 /u);
+        assert.equal((await rules.check(backend)).intact, true);
+        assert.deepEqual(await rules.mend(backend), { mended: false, detail: '' });
+        await restoreForeign(name, await rules.listing(backend));
+      });
+    }
+
     test('check: a harmless rule of others before ours is no fault', async () => {
       await rules.change(backend, '-t mangle -I OUTPUT 1 -j CONNMARK --save-mark');
       assert.equal((await rules.check(backend)).intact, true);
@@ -110,14 +123,13 @@ for (const backend of BACKENDS) {
     });
 
     test('apply: refuses what could smuggle text into the rules', async () => {
-      const xtPrograms = { allow: '/sys/fs/bpf/a\n-A OUTPUT -j ACCEPT', refuse: '/sys/fs/bpf/b' };
+      const xtPrograms = { ...ABSENT, allow: '/sys/fs/bpf/a\n-A OUTPUT -j ACCEPT' };
       await assert.rejects(rules.apply(backend, { ...SPEC, xtPrograms }), new RulesetError('InvalidArgument', 'The path of a pinned program is not usable in a rule.'));
       assert.equal(await rules.listing(backend), whole);
     });
 
     test('apply: a program that is not pinned leaves the rules as they were, and the error names the tool', async () => {
-      const xtPrograms = { allow: '/nonexistent/allow', refuse: '/nonexistent/refuse' };
-      await assert.rejects(rules.apply(backend, { ...SPEC, xtPrograms }), { code: 'Failed', message: /rules could not be put in place/u });
+      await assert.rejects(rules.apply(backend, { ...SPEC, xtPrograms: ABSENT }), { code: 'Failed', message: /rules could not be put in place/u });
       assert.equal(await rules.listing(backend), whole);
     });
 

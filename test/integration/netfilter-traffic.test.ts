@@ -19,6 +19,11 @@ const MARK = 0x2000;
 const ALLOWED_PORT = 80;
 const REFUSED_PORT = 9;
 const UNDECIDED_PORT = 7;
+/** What goes there counts as an answer to a peer that spoke first; as over the share of its user. */
+const ANSWER_PORT = 11;
+const EXCESS_PORT = 13;
+/** Undecided, and no service of the peer answers there. */
+const SILENT_PORT = 17;
 const REAPPLY_ROUNDS = 20;
 /** A first membership report is sent within 1 s. Source: RFC 3376 section 8.11, RFC 3810 section 9.11. */
 const REPORT_LIMIT_MS = 3000;
@@ -52,9 +57,12 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
       attack = compile('attack.c', lab.folder);
       assert.ok(lab.pinDir !== null, 'this machine gives root no bpffs');
       const pins = join(lab.pinDir, '..');
-      const xtPrograms = { allow: join(pins, 'allow'), refuse: join(pins, 'refuse') };
-      tool(compile('match-port.c', lab.folder), [xtPrograms.allow, String(ALLOWED_PORT)]);
-      tool(compile('match-port.c', lab.folder), [xtPrograms.refuse, String(REFUSED_PORT)]);
+      const xtPrograms = { allow: join(pins, 'allow'), refuse: join(pins, 'refuse'), hold: join(pins, 'hold'), reply: join(pins, 'reply') };
+      const matchPort = compile('match-port.c', lab.folder);
+      tool(matchPort, [xtPrograms.allow, String(ALLOWED_PORT)]);
+      tool(matchPort, [xtPrograms.refuse, String(REFUSED_PORT)]);
+      tool(matchPort, [xtPrograms.hold, '!', String(ANSWER_PORT), String(EXCESS_PORT)]);
+      tool(matchPort, [xtPrograms.reply, String(ANSWER_PORT)]);
       decided = { queueNumber: 3, bypass: false, refuseMark: MARK, xtPrograms };
       stateful = { ...decided, xtPrograms: null };
     });
@@ -131,21 +139,35 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
             [await arrived('root'), await arrived('reply'), await arrived('mark'), await arrived('barrier')], [0, 0, 0, 1]);
         });
 
-        test('an allowed packet that brings our mark is allowed all the same', async () => {
+        test('a packet that brings our mark is refused even if it is allowed: the mark never helps', async () => {
           await lab.run([attack, 'mark', String(MARK), peer(), String(ALLOWED_PORT), 'lab-tag:marked-allowed;'], { as: 'root' });
-          assert.equal(await arrived('marked-allowed'), 1);
+          await udp(peer(), ALLOWED_PORT, 'marked-barrier');
+          assert.deepEqual([await arrived('marked-allowed'), await arrived('marked-barrier')], [0, 1]);
         });
 
-        test('the kernel answers a ping from outside, and a server of this machine can be reached', async () => {
+        test('an undecided answer to a peer leaves although nobody listens on the queue, and what is over a share never does', async () => {
+          await udp(peer(), ANSWER_PORT, 'answer-away');
+          await udp(peer(), EXCESS_PORT, 'excess');
+          await rules.apply(backend, { ...decided, bypass: true });
+          await udp(peer(), EXCESS_PORT, 'excess-bypass');
+          await udp(peer(), SILENT_PORT, 'bypass-barrier');
+          await rules.apply(backend, decided);
+          const tags = ['answer-away', 'excess', 'excess-bypass', 'bypass-barrier'];
+          assert.deepEqual(await Promise.all(tags.map(arrived)), [1, 0, 0, 1]);
+        });
+
+        test('the kernel answers a ping from outside, and a server\'s SYN-ACK is looked at like a first SYN', async () => {
           const ping = await lab.runAtPeer(['ping', '-c', '1', '-W', '1', own()]);
           assert.equal(ping.status, 0, ping.stdout);
           const server = lab.spawn([process.execPath, '-e', `
             require('node:net').createServer((s) => { s.end('served'); process.exitCode = 0; s.on('close', () => process.exit()); })
               .listen(8080, '::', () => console.log('listening'))`]);
           await new Promise((resolve) => server.stdout?.once('data', resolve));
-          const got = await lab.runAtPeer([process.execPath, '-e', `
-            require('node:net').connect(8080, '${own()}').on('data', (d) => console.log(String(d)))`]);
-          assert.equal(got.stdout, 'served\n');
+          const ask = (localPort: number): Promise<Result> => lab.runAtPeer([process.execPath, '-e', `
+            require('node:net').connect({ port: 8080, host: '${own()}', localPort: ${String(localPort)} }).on('data', (d) => console.log(String(d)));
+            setTimeout(() => process.exit(), ${String(AT_ONCE_MS)})`]);
+          assert.equal((await ask(UNDECIDED_PORT)).stdout, '');
+          assert.equal((await ask(ANSWER_PORT)).stdout, 'served\n');
         });
 
         test('the kernel reports its multicast membership', async () => {

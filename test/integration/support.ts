@@ -1,6 +1,6 @@
 /** What the journeys through the whole product share. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, chmodSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { copyFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { connectHelper } from '../../helper/contract/client.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
@@ -17,10 +17,15 @@ export function noLab(): string | false {
 
 export const FULL_SIZE = process.env['BASTION_TEST_SIZE'] === 'full';
 
-/** Compiles programs/NAME.c once for each content of the source; returns the executable. */
+/** Compiles programs/NAME.c once for each content of it and of the headers beside it; returns the executable. */
 export function program(name: string): string {
-  const source = join(ROOT, 'test/integration/programs', `${name}.c`);
-  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
+  const sources = join(ROOT, 'test/integration/programs');
+  const source = join(sources, `${name}.c`);
+  const hashed = createHash('sha256').update(readFileSync(source));
+  for (const file of readdirSync(sources).sort()) {
+    if (file.endsWith('.h')) hashed.update(readFileSync(join(sources, file)));
+  }
+  const hash = hashed.digest('hex').slice(0, 12);
   const folder = join(ROOT, 'build/test');
   const path = join(folder, `${name}-${hash}`);
   if (existsSync(path)) return path;

@@ -184,10 +184,14 @@ export class Lab implements AsyncDisposable {
     return finish(this.spawn(argv, options), options.input, options.timeoutMs ?? RUN_LIMIT_MS);
   }
 
-  /** Runs a program as root in the peer's namespace, outside the firewall. */
+  /** Starts a program as root in the peer's namespace, outside the firewall. */
+  spawnAtPeer(argv: readonly string[], options: RunOptions = {}): ChildProcess {
+    return this.#spawn([...enterNamespace(this.peerNamespace), ...argv], ROOT_USER, options);
+  }
+
+  /** `spawnAtPeer` to the end. */
   runAtPeer(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
-    const child = this.#spawn([...enterNamespace(this.peerNamespace), ...argv], ROOT_USER, options);
-    return finish(child, options.input, options.timeoutMs ?? RUN_LIMIT_MS);
+    return finish(this.spawnAtPeer(argv, options), options.input, options.timeoutMs ?? RUN_LIMIT_MS);
   }
 
   /** Runs bastionctl. */

@@ -1,6 +1,7 @@
 /*
- * match-port PATH PORT: loads a program for xt_bpf that matches packets to this destination port (TCP and UDP, IPv4 and
- * IPv6 without options) and pins it at PATH. It stands for the product's decisions in tests of the rules alone.
+ * match-port PATH PORT... or match-port PATH ! PORT...: loads a program for xt_bpf that matches packets to these destination
+ * ports (TCP and UDP, IPv4 and IPv6 without options), or all others, and pins it at PATH. It stands for the product's
+ * decisions in tests of the rules alone.
  */
 #include <linux/bpf.h>
 #include <stdint.h>
@@ -12,10 +13,16 @@
 
 #define INSTRUCTION(op, dst, src, jump, value) ((struct bpf_insn){.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (jump), .imm = (value)})
 
+#define PORTS_LIMIT 8
+
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
+  int inverted = argv[2][0] == '!';
+  int first = inverted ? 3 : 2;
+  int ports = argc - first;
+  if (ports > PORTS_LIMIT) return 2;
   /* xt_bpf gives the packet from its network header on. Source: net/netfilter/xt_bpf.c, net/core/filter.c (LD_ABS). */
-  struct bpf_insn program[] = {
+  struct bpf_insn program[11 + PORTS_LIMIT] = {
       INSTRUCTION(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
       INSTRUCTION(BPF_LD | BPF_ABS | BPF_B, 0, 0, 0, 0),
       INSTRUCTION(BPF_ALU64 | BPF_RSH | BPF_K, 0, 0, 0, 4),
@@ -23,16 +30,18 @@ int main(int argc, char **argv) {
       INSTRUCTION(BPF_LD | BPF_ABS | BPF_H, 0, 0, 0, 22),
       INSTRUCTION(BPF_JMP | BPF_JA, 0, 0, 1, 0),
       INSTRUCTION(BPF_LD | BPF_ABS | BPF_H, 0, 0, 0, 42),
-      INSTRUCTION(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, atoi(argv[2])),
-      INSTRUCTION(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
-      INSTRUCTION(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-      INSTRUCTION(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1),
-      INSTRUCTION(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
   };
+  int length = 7;
+  for (int at = 0; at < ports; at += 1, length += 1)
+    program[length] = INSTRUCTION(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, (short)(ports - at - 1 + 2), atoi(argv[first + at]));
+  program[length++] = INSTRUCTION(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, inverted);
+  program[length++] = INSTRUCTION(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+  program[length++] = INSTRUCTION(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, !inverted);
+  program[length++] = INSTRUCTION(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
   union bpf_attr load;
   memset(&load, 0, sizeof load);
   load.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
-  load.insn_cnt = sizeof program / sizeof *program;
+  load.insn_cnt = (uint32_t)length;
   load.insns = (uint64_t)(uintptr_t)program;
   load.license = (uint64_t)(uintptr_t) "GPL";
   long fd = syscall(__NR_bpf, BPF_PROG_LOAD, &load, sizeof load);

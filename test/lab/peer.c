@@ -8,8 +8,9 @@
  *   watch            -> watching      counts start at zero
  *   count            -> PACKETS LOST then " KEY=N" for each key seen; everything that has arrived is counted before
  *   end of stdin     -> exit
- * Keys: tcp/PORT syn/PORT udp/PORT (destination ports), icmp/TYPE, other/PROTOCOL, with a 6 after the name for IPv6, and
- * tag/TEXT for every payload that holds "lab-tag:TEXT;" in its first bytes.
+ * Keys: tcp/PORT syn/PORT udp/PORT (destination ports), icmp/TYPE, other/PROTOCOL, with a 6 after the name for IPv6;
+ * tag/TEXT for every payload that holds "lab-tag:TEXT;" in its first bytes; and routed/ADDRESS for a packet with IPv4 options
+ * or an IPv6 routing header, by where it is sent next.
  *
  * HTTP: any request gets 200 and a short text; GET /bytes/N gets N bytes.
  */
@@ -143,10 +144,17 @@ static void count_transport(int protocol, const char *six, const uint8_t *data, 
   count_tag(data, length);
 }
 
+static void count_routed(int family, const void *destination) {
+  char key[KEY_BYTES] = "routed/";
+  inet_ntop(family, destination, key + 7, sizeof key - 7);
+  count(key);
+}
+
 static void count_packet(const uint8_t *data, size_t length) {
   packets_seen++;
   if (length >= sizeof(struct iphdr) && data[0] >> 4 == 4) {
     size_t header = (size_t)(data[0] & 15) * 4;
+    if (header > sizeof(struct iphdr)) count_routed(AF_INET, data + 16);
     if (header <= length) count_transport(data[9], "", data + header, length - header);
     return;
   }
@@ -154,6 +162,7 @@ static void count_packet(const uint8_t *data, size_t length) {
   int next = data[6];
   size_t at = sizeof(struct ip6_hdr);
   while ((next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING) && at + 8 <= length) {
+    if (next == IPPROTO_ROUTING) count_routed(AF_INET6, data + 24);
     next = data[at];
     at += (size_t)(data[at + 1] + 1) * 8;
   }

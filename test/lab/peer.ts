@@ -17,7 +17,8 @@ export interface PeerCounts {
   readonly lost: number;
   /**
    * Packets by key: `tcp/PORT`, `syn/PORT` (first SYNs), `udp/PORT`, `icmp/TYPE`, `other/PROTOCOL`, with `tcp6/PORT` and so on
-   * for IPv6, and `tag/TEXT` for payloads that hold `lab-tag:TEXT;`.
+   * for IPv6, `tag/TEXT` for payloads that hold `lab-tag:TEXT;`, and `routed/ADDRESS` for packets with IPv4 options or an IPv6
+   * routing header, by where they are sent next.
    */
   of(key: string): number;
   readonly keys: ReadonlyMap<string, number>;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
-import type { Ruleset, RulesetCheck, RulesetSpec } from '../../helper/ports.ts';
+import type { Ruleset, RulesetCheck, RulesetMend, RulesetSpec } from '../../helper/ports.ts';
 import type { Lab } from './lab.ts';
 import { ROOT, endChild, within } from './process.ts';
 import type { Answer, Request } from './ruleset-driver.ts';
@@ -45,6 +45,10 @@ export class RulesetClient {
 
   async check(backend: Backend): Promise<RulesetCheck> {
     return (await this.#ask([backend, 'check'])) as RulesetCheck;
+  }
+
+  async mend(backend: Backend): Promise<RulesetMend> {
+    return (await this.#ask([backend, 'mend'])) as RulesetMend;
   }
 
   async remove(backend: Backend): Promise<void> {

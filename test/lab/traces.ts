@@ -83,6 +83,7 @@ export function removeTraces(name: string): void {
     () => { if (cgroup !== null && existsSync(join(cgroup, name, 'cgroup.kill'))) writeFileSync(join(cgroup, name, 'cgroup.kill'), '1'); },
     () => { removeNamespace(`${name}-client`); },
     () => { removeNamespace(`${name}-peer`); },
+    () => { removeNamespace(`${name}-container`); },
     () => { removeFolder(join(TEMPORARY, name)); },
     () => { if (cgroup !== null) removeCgroup(join(cgroup, name)); },
   ];

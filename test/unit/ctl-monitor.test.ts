@@ -47,6 +47,17 @@ test('monitor: names who, where and why, escaped', async () => {
   assert.match(io.stdout, /allow {2}curl {2}-> {2}ev\\x1bil \(192\.0\.2\.7:443\) {2}tcp {2}uid 1000 {2}\[rule curl-web\] {2}f7\n$/);
 });
 
+test('monitor: a name that nobody can say whose it was is only perhaps the name; --json gives every name', async () => {
+  const flow = { ...FLOW, names: ['example.org', 'a.example'], name_sources: ['machine', 'machine'] as const };
+  for (const [args, wanted] of [[[], /-> {2}perhaps example\.org \(192\.0\.2\.7:443\)/u], [['--json'], /"names":\["example\.org","a\.example"\]/u]] as const) {
+    const [client, io] = [new ScriptedClient(), fakeIo()];
+    const { ended } = await started([...args, '-n', '1'], client, io);
+    client.emit('flows', [flow]);
+    await ended;
+    assert.match(io.stdout, wanted);
+  }
+});
+
 test('monitor: a reader that is too slow loses lines, which are counted; nothing piles up', async () => {
   const client = new ScriptedClient();
   const io = fakeIo();

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { COMMANDS } from '../../helper/ctl/commands.ts';
 import { GLOBAL_OPTIONS, isNoun } from '../../helper/ctl/tree.ts';
 import { VERSION } from '../../helper/ctl/version.ts';
-import { bastionctl, fakeIo, FLOW, NOW_MS, PROMPT, RULE, ScriptedClient, STATUS } from './ctl-support.ts';
+import { bastionctl, fakeIo, FLOW, NOW_MS, PROMPT, RULE, ScriptedClient, STATUS, TOTALS } from './ctl-support.ts';
 
 function json(text: string): unknown {
   assert.ok(text.endsWith('\n'));
@@ -42,7 +42,7 @@ test('usage: a wrong line ends with 2, an empty stdout and the way to the help',
     ['prompts', 'answer', 'p7', 'allow', '--scope', 'world'], ['prompts', 'answer', 'p7', 'allow', '--scope', 'domain'],
     ['log-level', 'loud'], ['monitor', '--count', '0'], ['history', '--user', 'no such user'], ['status', '--bogus'],
     ['--host', '-oProxyCommand=x', 'status'], ['--host', 'a b', 'status'], ['--host', 'h', '--bus', 'x', 'status'], ['agent', '--json'],
-    ['applications'], ['completion', 'tcsh'],
+    ['aplications'], ['completion', 'tcsh'],
   ];
   for (const args of wrong) {
     const { exitCode, stdout, stderr, client } = await bastionctl(args);
@@ -78,9 +78,9 @@ test('failures: a helper that is not there ends with 3, whatever was asked', asy
   const failure = new NotConnectedError('gone');
   const client = new ScriptedClient();
   client.failures = Object.fromEntries(
-    ['status', 'setMode', 'listRules', 'listPrompts', 'subscribe', 'queryFlows', 'explain', 'selfTest', 'registerAgent'].map((name) => [name, failure]),
+    ['status', 'setMode', 'listRules', 'listPrompts', 'subscribe', 'queryFlows', 'explain', 'totals', 'selfTest', 'registerAgent'].map((name) => [name, failure]),
   );
-  for (const line of ['status', 'mode', 'mode learning', 'rules', 'prompts', 'prompts answer p1 allow', 'monitor', 'history', 'explain f1', 'selftest']) {
+  for (const line of ['status', 'mode', 'mode learning', 'rules', 'prompts', 'prompts answer p1 allow', 'monitor', 'history', 'explain f1', 'applications', 'selftest']) {
     const { exitCode, stdout, stderr } = await bastionctl(line.split(' '), client);
     assert.equal(exitCode, 3, line);
     assert.equal(stdout, '');
@@ -269,6 +269,25 @@ test('history and explain: filters reach the helper, the limit holds over pages'
   assert.ok(Array.isArray(rows));
   assert.equal(rows.length, 3);
   assert.match((await bastionctl(['explain', 'f7'])).stdout, /^Allowed by rule curl-web\.\n\nFlow: +f7/);
+});
+
+test('applications: who sent and received how much, with the program’s whole path where there is room', async () => {
+  const client = new ScriptedClient();
+  const evil = 'x\x1b[2J\u{202e}';
+  client.rowTotals = [
+    TOTALS,
+    { ...TOTALS, application: evil, path: evil, user: evil, sent_bytes: 1, received_bytes: 0 },
+    { ...TOTALS, application: 'Other programs', path: '', uid: 0xffff_ffff, user: '', others: 12 },
+  ];
+  const { stdout } = await bastionctl(['applications'], client);
+  assert.match(stdout, /^APPLICATION +USER +SENT +RECEIVED +PACKETS SENT +PACKETS RECEIVED +PATH\n/);
+  assert.match(stdout, /\ncurl +alice +1\.5 kB +2\.5 MB +3 +1700 +\/usr\/bin\/curl\n/);
+  assert.match(stdout, /\nx\\x1b\[2J\\u\{202e\} /);
+  assert.match(stdout, /\nOther programs \(12\) +-- /);
+  const rows = json((await bastionctl(['applications', '--limit', '1', '--json'], client)).stdout);
+  assert.deepEqual(rows, [TOTALS]);
+  client.rowTotals = [];
+  assert.equal((await bastionctl(['applications'], client)).stdout, 'No program sent or received anything yet.\n');
 });
 
 test('selftest: a failed check ends with 1', async () => {

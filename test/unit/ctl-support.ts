@@ -1,7 +1,7 @@
 /** A terminal and a helper that are written down instead of real, for bastionctl's commands. */
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { HelperClient, HelperEvents, HelperStatus, Page } from '../../helper/contract/client.ts';
-import type { FlowInfo, PromptInfo, RuleInfo } from '../../helper/contract/types.ts';
+import type { FlowInfo, PromptInfo, RuleInfo, TotalsInfo } from '../../helper/contract/types.ts';
 import type { ConnectOptions } from '../../helper/contract/client.ts';
 import { run } from '../../helper/ctl/run.ts';
 import type { Io, StopReason } from '../../helper/ctl/io.ts';
@@ -17,7 +17,7 @@ export const RULE: RuleInfo = {
 
 export const PROMPT: PromptInfo = {
   id: 'p7', nonce: '00112233445566778899aabbccddeeff', application: 'curl', path: '/usr/bin/curl', confidence: 'certain',
-  evidence: 'kernel', destination: 'example.org', address: '192.0.2.7', port: 443, protocol: 'tcp', uid: 1000, user: 'alice',
+  evidence: 'kernel', destination: 'example.org', names: ['example.org'], name_sources: ['program'], is_lookup: false, address: '192.0.2.7', port: 443, protocol: 'tcp', uid: 1000, user: 'alice',
   pid: 4711, command: 'curl', ancestors: [{ pid: 4000, path: '/usr/bin/bash', command: 'bash' }], count: 1, raised_ms: NOW_MS,
   expires_in_ms: 30_000, timeout_ms: 30_000, status: 'pending', lifetimes: ['once', 'process'], scopes: ['host', 'port', 'any'],
   default_lifetime: 'always', default_scope: 'host',
@@ -25,15 +25,21 @@ export const PROMPT: PromptInfo = {
 
 export const FLOW: FlowInfo = {
   id: 'f7', time_ms: NOW_MS, application: 'curl', path: '/usr/bin/curl', uid: 1000, pid: 4711, source_address: '192.0.2.1',
-  source_port: 50_000, address: '192.0.2.7', port: 443, protocol: 'tcp', host: 'example.org', interface: 'eth0', length: 60,
+  source_port: 50_000, address: '192.0.2.7', port: 443, protocol: 'tcp', host: 'example.org', names: ['example.org'],
+  name_sources: ['program'], interface: 'eth0', length: 60,
   action: 'allow', reason: 'rule', rule_id: 'curl-web', confidence: 'certain', evidence: 'kernel',
+};
+
+export const TOTALS: TotalsInfo = {
+  application: 'curl', path: '/usr/bin/curl', uid: 1000, user: 'alice', sent_bytes: 1500, sent_packets: 3, received_bytes: 2_500_000,
+  received_packets: 1700,
 };
 
 export const STATUS: HelperStatus = {
   version: '3.0.0', mode: 'enforcing', state: 'protecting', degradedReasons: [], pausedUntilMs: 0, loadErrors: [],
   statistics: {
     packets: 10, connections: 9, allowed: 8, denied: 1, prompts: 2, prompts_expired: 1, rules: 3, queue_length: 0, queue_dropped: 0,
-    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, uptime_ms: 3_900_000,
+    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 3_900_000,
   },
 };
 
@@ -45,6 +51,7 @@ export class ScriptedClient implements HelperClient {
   rules: readonly RuleInfo[] = [RULE];
   prompts: readonly PromptInfo[] = [PROMPT];
   rowFlows: readonly FlowInfo[] = [FLOW];
+  rowTotals: readonly TotalsInfo[] = [TOTALS];
   state = STATUS;
   /** Thrown by every call whose name is a key. */
   failures: Readonly<Record<string, Error>> = {};
@@ -107,6 +114,7 @@ export class ScriptedClient implements HelperClient {
   explain = (flow: string): ReturnType<HelperClient['explain']> => this.#call('explain', {
     flow, text: 'Allowed by rule curl-web.', action: 'allow' as const, reason: 'rule' as const, rule_id: 'curl-web', next_rule_id: '',
   }, flow);
+  totals = (): Promise<readonly TotalsInfo[]> => this.#call('totals', this.rowTotals);
   close(): void {
     this.closed = true;
   }

@@ -6,9 +6,9 @@ import { cutEnd, cutMiddle, displayWidth, jsonText, printable, printableLines, s
 import { localeOf, makeStyle, scriptFormat, terminalFormat } from '../../helper/ctl/text/format.ts';
 import { details, table } from '../../helper/ctl/text/table.ts';
 import type { Column } from '../../helper/ctl/text/table.ts';
-import { endpoint, serviceWords } from '../../helper/ctl/text/words.ts';
+import { answerSentence, endpoint, serviceWords } from '../../helper/ctl/text/words.ts';
 import { keysOf } from '../../helper/ctl/io.ts';
-import { NOW_MS } from './ctl-support.ts';
+import { NOW_MS, PROMPT } from './ctl-support.ts';
 
 const PLAIN = makeStyle(false).strong;
 
@@ -32,6 +32,16 @@ test('printable: any text comes out without control, format and separator charac
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => {
     assert.doesNotMatch(printable(text), /[\p{C}\p{Zl}\p{Zp}]/u);
   }));
+});
+
+test('answerSentence: about a name lookup it says what lasts, and that the connection goes with it', () => {
+  const lookup = { ...PROMPT, is_lookup: true, address: '192.0.2.53', port: 53, protocol: 'udp' };
+  assert.equal(answerSentence(lookup, 'allow', 'host', 'once'), 'curl may reach example.org this once.');
+  assert.equal(answerSentence(lookup, 'deny', 'host', 'always'), 'curl may never reach the name server 192.0.2.53.');
+  assert.equal(
+    answerSentence(lookup, 'allow', 'host', 'always'),
+    'curl may always reach the name server 192.0.2.53. This once it may reach example.org too.',
+  );
 });
 
 test('jsonText: reads back the same and holds no character that a terminal acts on', () => {

@@ -6,7 +6,7 @@ import { showHost } from '../../desktop/model/host-name.ts';
 import { baseName, escapeMarkup, visible } from '../../desktop/model/plain-text.ts';
 import { fractionLeft, PromptQueue, QUEUE_LIMIT } from '../../desktop/model/prompt-queue.ts';
 import {
-  programName, promptBody, promptDetails, promptSubtitle, promptTitle, promptWarning, ruleSentence, severalTitle, waitingText,
+  hostTitle, programName, promptBody, promptDetails, promptSubtitle, promptTitle, promptWarning, ruleSentence, severalTitle, waitingText,
 } from '../../desktop/model/prompt-text.ts';
 import { serviceName } from '../../desktop/model/service-name.ts';
 import { promptOf } from '../desktop/samples.ts';
@@ -19,6 +19,12 @@ test('prompt: the title names the program of the desktop file, else the file, el
   assert.equal(promptTitle(promptOf({ path: '/usr/lib/firefox/firefox' }), known), 'Firefox wants to connect');
   assert.equal(promptTitle(promptOf(), nobody), 'curl wants to connect');
   assert.equal(promptTitle(promptOf({ path: '', command: 'firefox' }), nobody), 'An unknown program wants to connect');
+});
+
+test('prompt: of a forwarded connection the title says where it comes from, and the warning that no program is known', () => {
+  const prompt = promptOf({ path: '', confidence: 'unknown', forwarded_from: 'A container or machine behind br\u202e0 (172.17.0.2)' });
+  assert.match(promptTitle(prompt, nobody), /^A container or machine behind br[^\u202e]+0 \(172\.17\.0\.2\) wants to connect$/u);
+  assert.match(promptWarning(prompt), /only passes the connection on/u);
 });
 
 test('prompt: the second line says the service in words with its number, and who started the program', () => {
@@ -53,6 +59,32 @@ test('prompt: the sentence follows action, lifetime and scope', () => {
     ruleSentence(prompt, 'allow', { lifetime: 'process', scope: 'domain' }, nobody),
     'firefox may reach *.example.org on port 443 while it runs.',
   );
+});
+
+test('prompt: the sentence about a name lookup says what lasts, and that the connection goes with it', () => {
+  const prompt = promptOf({ is_lookup: true, address: '192.0.2.53', port: 53, protocol: 'udp' });
+  assert.equal(ruleSentence(prompt, 'allow', { lifetime: 'once', scope: 'host' }, nobody), 'curl may reach example.org this once.');
+  assert.equal(
+    ruleSentence(prompt, 'allow', { lifetime: 'always', scope: 'host' }, nobody),
+    'curl may always reach the name server 192.0.2.53. This once it may reach example.org too.',
+  );
+  assert.equal(ruleSentence(prompt, 'deny', { lifetime: 'always', scope: 'host' }, nobody), 'curl may never reach the name server 192.0.2.53.');
+});
+
+test('prompt: a name that a service of the system asked for is only perhaps the name', () => {
+  assert.equal(hostTitle(promptOf()), 'example.org');
+  assert.equal(hostTitle(promptOf({ name_sources: ['machine'] })), 'perhaps example.org');
+  assert.equal(promptBody(promptOf({ name_sources: ['machine'] })), 'perhaps example.org, encrypted web (443)');
+});
+
+test('prompt: details name every name with where it comes from, and a look-alike with its punycode', () => {
+  const names = ['xn--80ak6aa92e.com', 'printer.lan', 'example.org'];
+  const details = promptDetails(promptOf({ names, name_sources: ['program', 'hosts', 'machine'] }));
+  assert.deepEqual(details.find((detail) => detail.title === 'Names')?.text.split('\n'), [
+    'xn--80ak6aa92e.com (аррӏе.com)', 'printer.lan: from the file /etc/hosts',
+    'example.org: perhaps, a service of this computer looked it up',
+  ]);
+  assert.equal(promptDetails(promptOf({ names: [], name_sources: [] })).some((detail) => detail.title === 'Names'), false);
 });
 
 test('prompt: a program name with place holders in it does not rewrite the sentence', () => {

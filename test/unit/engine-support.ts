@@ -4,6 +4,7 @@ import type { PromptEnd } from '../../helper/contract/types.ts';
 import type { Attribution, Owner, Rule, Tuple } from '../../helper/contract/vocabulary.ts';
 import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
 import { Engine } from '../../helper/engine.ts';
+import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import type {
   Ask, AskAnswer, DataPath, DataPathCounters, LoadedRules, NewRule, RememberedDecision, RuleStore, RunState, Session, Settings,
 } from '../../helper/ports.ts';
@@ -11,9 +12,11 @@ import { PATH, tuple } from './policy-support.ts';
 import { nonces, owner } from './prompt-support.ts';
 
 export const WALL_MS = 1_800_000_000_000;
+/** The one configured name server. */
+export const NAME_SERVER = '192.0.2.53';
 
 export const SETTINGS: Settings = {
-  mode: 'enforcing', defaultAction: 'ask', onFailure: 'closed', untracked: 'drop', requireKernelIdentity: false,
+  mode: 'enforcing', defaultAction: 'ask', onFailure: 'closed', untracked: 'drop', forwarded: 'pass', requireKernelIdentity: false,
   promptTimeoutMs: 30_000, queueNumber: 1, logLevel: 'info',
 };
 
@@ -230,6 +233,7 @@ export class Rig {
       },
       store: this.store,
       runState,
+      names: { read: readDnsMessage, resolver: { isServer: (address) => address === NAME_SERVER, hostNames: () => [] } },
       newNonce: nonces(),
       schedule: this.time.schedule,
     });
@@ -269,7 +273,7 @@ export class Rig {
     return {
       id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: 'eth0', lengthBytes: 60,
       dnsQuestion: change.dnsQuestion ?? null, heldAtNs: this.time.ns,
-      answersPeer: change.answersPeer ?? false,
+      answersPeer: change.answersPeer ?? false, origin: 'process', held: true,
     };
   }
 

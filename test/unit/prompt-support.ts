@@ -13,7 +13,7 @@ export function owner(change: Partial<Owner> = {}): Owner {
 
 export function question(change: Partial<Question> = {}): Question {
   return {
-    path: PATH, claimedPath: null, confidence: 'certain', evidence: 'kernel', owner: owner(), tuple: tuple(), name: null,
+    path: PATH, claimedPath: null, confidence: 'certain', evidence: 'kernel', owner: owner(), tuple: tuple(), names: [], name: null,
     isLookup: false, ...change,
   };
 }

@@ -216,6 +216,7 @@ test('settings: each key is checked, and a bad one keeps the last good file', as
     ['[[zone]]\nname = "home"\ncolour = "red"\n', /^bastion\.toml:3:1 There is no key "zone\.colour"/],
     ['[[interface]]\nname = "eth0"\n', /^bastion\.toml:1:1 "zone" is missing/],
     ['queue_num = 65536\n', /"queue_num" must be/],
+    ['mode = "learning"\nforwarded = "allow"\n', /^bastion\.toml:2:1 "allow" is no value for "forwarded"; the values are "pass", "ask", "deny", "drop"/],
     ['mode = \n', /^bastion\.toml:1:7 This is not valid TOML/],
   ] as const) {
     await write('etc/bastion.toml', text);

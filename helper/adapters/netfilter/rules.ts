@@ -1,6 +1,7 @@
 /** The rules themselves, as text for `iptables-restore`. helper/DESIGN.md, "Netfilter", has the reason for each. */
 import { BastionError } from '../../contract/errors.ts';
-import type { BuiltInRule, RulesetSpec } from '../../ports.ts';
+import type { BuiltInRule, RulesetSpec, XtPrograms } from '../../ports.ts';
+import { FORWARD_BUILT_IN, forwardRules, silentAnswers, silentRefusals, sourceRules } from './forward.ts';
 
 export type Family = 4 | 6;
 
@@ -27,6 +28,7 @@ export const BUILT_IN = [
   { id: 'neighbour-discovery', name: 'Finding IPv6 routers and neighbours on the link (NDP)' },
   { id: 'kernel-icmp', name: 'ICMP that the kernel itself sends: answers, errors, IPv6 neighbours and multicast (MLD)' },
   { id: 'kernel-igmp', name: 'IPv4 multicast membership that the kernel itself reports (IGMP)' },
+  ...FORWARD_BUILT_IN,
 ] as const satisfies readonly BuiltInRule[];
 
 type BuiltInId = (typeof BUILT_IN)[number]['id'];
@@ -59,11 +61,12 @@ function withoutProcess(uidRanges: readonly string[]): string {
   return uidRanges.map((range) => `-m owner ! --uid-owner ${range}`).join(' ');
 }
 
-function loopback(family: Family): string[] {
-  return [
-    returns('loopback', `-o lo -s ${family === 4 ? '127.0.0.0/8' : '::1'}`),
-    returns('loopback', '-o lo -m addrtype --src-type LOCAL'),
-  ];
+/** From any address of this machine to itself; costs a route lookup. */
+const THROUGH_LOOPBACK = returns('loopback', '-o lo -m addrtype --src-type LOCAL');
+
+/** Loopback's own addresses go first, which spares local traffic the look at the kernel's decisions. */
+function loopback(family: Family): string {
+  return returns('loopback', `-o lo -s ${family === 4 ? '127.0.0.0/8' : '::1'}`);
 }
 
 function exceptions(family: Family, uidRanges: readonly string[]): string[] {
@@ -83,25 +86,52 @@ function exceptions(family: Family, uidRanges: readonly string[]): string[] {
   ];
 }
 
-function hold(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
+/** What the rules say where the kernel remembers decisions: most packets meet the first two only. */
+function holdByPrograms(family: Family, spec: RulesetSpec, programs: XtPrograms, uidRanges: readonly string[]): string[] {
   const mark = hex(spec.refuseMark);
-  const decided =
-    spec.xtPrograms === null
-      ? ['! -p tcp -m conntrack --ctstate ESTABLISHED -j RETURN']
-      : [
-          `-m bpf --object-pinned ${spec.xtPrograms.refuse} -j MARK --set-xmark ${mark}/${mark}`,
-          `-m mark --mark ${mark}/${mark} -j ACCEPT`,
-          `-m bpf --object-pinned ${spec.xtPrograms.allow} -j RETURN`,
-        ];
+  const queue = `-j NFQUEUE --queue-num ${String(spec.queueNumber)}`;
+  const says = (path: string): string => `-m bpf --object-pinned ${path}`;
   return [
+    returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
+    loopback(family),
+    `${says(programs.allow)} -j RETURN`,
     `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
-    ...loopback(family),
-    returns('open-tcp', '-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN'),
-    ...decided,
+    THROUGH_LOOPBACK,
+    `${says(programs.refuse)} -j MARK --set-xmark ${mark}/${mark}`,
+    `-m mark --mark ${mark}/${mark} -j ACCEPT`,
+    ...exceptions(family, uidRanges),
+    `${says(programs.hold)} ${queue}${spec.bypass ? ' --queue-bypass' : ''}`,
+    // Servers go on answering while no helper listens; what is denied ended above.
+    `${says(programs.reply)} ${queue} --queue-bypass`,
+    '-j DROP',
+  ];
+}
+
+/** The stateful fallback: nothing is remembered in the kernel, so flows pass by what conntrack says of them. */
+function holdByState(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
+  const mark = hex(spec.refuseMark);
+  return [
+    returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
+    returns('open-tcp', '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK'),
+    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
+    loopback(family),
+    THROUGH_LOOPBACK,
+    '! -p tcp -m conntrack --ctstate ESTABLISHED -j RETURN',
     ...exceptions(family, uidRanges),
     `-j NFQUEUE --queue-num ${String(spec.queueNumber)}${spec.bypass ? ' --queue-bypass' : ''}`,
   ];
 }
+
+function hold(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
+  const { xtPrograms } = spec;
+  return xtPrograms === null ? holdByState(family, spec, uidRanges) : holdByPrograms(family, spec, xtPrograms, uidRanges);
+}
+
+/**
+ * A refusal of what this machine sends goes to no address but its own: a program can choose a source that is not ours
+ * (IPV6_FREEBIND takes no privilege), and the refusal would carry what was refused to it.
+ */
+const FOREIGN_SOURCE = '-m addrtype ! --src-type LOCAL -j DROP';
 
 function refuse(family: Family): string[] {
   return [
@@ -117,18 +147,28 @@ function refuse(family: Family): string[] {
  */
 export function rulesOf(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): readonly TableRules[] {
   const marked = `-m mark --mark ${hex(spec.refuseMark)}/${hex(spec.refuseMark)}`;
+  const forwarded = forwardRules(family, spec);
+  const jump = `${marked} -j BASTION_REFUSE`;
+  const refusals: Chain[] = [{ name: 'BASTION_REFUSE', base: 'OUTPUT', jump, rules: [FOREIGN_SOURCE, ...refuse(family)] }];
+  const held: Chain[] = [];
+  if (forwarded.length > 0) {
+    held.push({ name: 'BASTION_FORWARD', base: 'FORWARD', jump: '-j BASTION_FORWARD', rules: forwarded });
+    const name = 'BASTION_REFUSE_FORWARD';
+    refusals.push({ name, base: 'FORWARD', jump: `${marked} -j ${name}`, rules: [...silentRefusals(spec), ...refuse(family)] });
+  }
+  const sources = sourceRules(spec);
+  if (sources.length > 0) held.push({ name: 'BASTION_SOURCE', base: 'PREROUTING', jump: '-j BASTION_SOURCE', rules: sources });
+  const belt = [`${marked} -j DROP`, ...silentAnswers(family, spec)];
   return [
     {
       table: 'mangle',
       chains: [
         { name: 'BASTION_HOLD', base: 'OUTPUT', jump: '-j BASTION_HOLD', rules: hold(family, spec, uidRanges) },
-        { name: 'BASTION_BELT', base: 'POSTROUTING', jump: '-j BASTION_BELT', rules: [`${marked} -j DROP`] },
+        { name: 'BASTION_BELT', base: 'POSTROUTING', jump: '-j BASTION_BELT', rules: belt },
+        ...held,
       ],
     },
-    {
-      table: 'filter',
-      chains: [{ name: 'BASTION_REFUSE', base: 'OUTPUT', jump: `${marked} -j BASTION_REFUSE`, rules: refuse(family) }],
-    },
+    { table: 'filter', chains: refusals },
   ];
 }
 
@@ -141,7 +181,7 @@ export function checkSpec(spec: RulesetSpec): void {
   if (!Number.isInteger(refuseMark) || refuseMark < 1 || refuseMark > 0x8000_0000 || !Number.isInteger(Math.log2(refuseMark))) {
     throw new BastionError('InvalidArgument', 'The refusal mark must be one bit of 32.');
   }
-  for (const path of xtPrograms === null ? [] : [xtPrograms.allow, xtPrograms.refuse]) {
+  for (const path of xtPrograms === null ? [] : Object.values(xtPrograms)) {
     if (!/^\/[A-Za-z0-9_./-]+$/u.test(path) || path.length >= XT_BPF_PATH_MAX_BYTES) {
       throw new BastionError('InvalidArgument', 'The path of a pinned program is not usable in a rule.');
     }

@@ -45,7 +45,7 @@ export function findTools(backend: Backend, family: Family): Tools | null {
   return save === null || restore === null ? null : { save, restore };
 }
 
-function run(path: string, args: readonly string[], input: string): Promise<string> {
+function run(path: string, args: readonly string[], input: string, started?: (pid: number) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = {
       env: { LC_ALL: 'C' },
@@ -62,6 +62,7 @@ function run(path: string, args: readonly string[], input: string): Promise<stri
       const said = stderr.trim().slice(0, STDERR_LIMIT) || error.message.slice(0, STDERR_LIMIT);
       reject(new BastionError('Failed', `${path} failed.`, { cause: new Error(said) }));
     });
+    if (child.pid !== undefined) started?.(child.pid);
     // A tool that refuses its arguments ends before it has read its input; the callback above tells that story.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);
@@ -98,8 +99,9 @@ export async function listRules(tools: Tools): Promise<string> {
 
 /**
  * One `iptables-restore --noflush`: each `*table ... COMMIT` of the text is atomic, in both backends (legacy replaces the
- * table by one setsockopt, nft sends one netlink batch at COMMIT). Throws BastionError Failed.
+ * table by one setsockopt, nft sends one netlink batch at COMMIT). `started` hears of the process before it can change
+ * anything. Throws BastionError Failed.
  */
-export async function restoreRules(tools: Tools, text: string): Promise<void> {
-  await run(tools.restore, ['--noflush', '-w', String(LOCK_WAIT_S)], text);
+export async function restoreRules(tools: Tools, text: string, started: (pid: number) => void): Promise<void> {
+  await run(tools.restore, ['--noflush', '-w', String(LOCK_WAIT_S)], text, started);
 }

@@ -4,6 +4,7 @@ import type { SavedTable, SavedTables } from './saved.ts';
 import type { Chain, TableRules } from './rules.ts';
 
 export const TABLES = ['mangle', 'filter'] as const;
+export type TableName = (typeof TABLES)[number];
 
 /**
  * Targets after which a packet goes on to the next rule: such rules of others may stand before our jump and change nothing.
@@ -32,11 +33,11 @@ function tableLines(saved: SavedTable, table: string, chains: readonly Chain[]):
 
 /**
  * The text for one `iptables-restore --noflush` that leaves exactly `wanted` of ours: jumps are deleted and inserted, and
- * chains emptied and filled, inside one COMMIT of their table. '' when nothing is to be done.
+ * chains emptied and filled, inside one COMMIT of their table. '' when nothing is to be done. `tables`: the others are left alone.
  */
-export function transaction(saved: SavedTables, wanted: readonly TableRules[]): string {
+export function transaction(saved: SavedTables, wanted: readonly TableRules[], tables: readonly TableName[] = TABLES): string {
   let text = '';
-  for (const table of TABLES) {
+  for (const table of tables) {
     const chains = wanted.find((rules) => rules.table === table)?.chains ?? [];
     const lines = tableLines(tableOf(saved, table), table, chains);
     if (lines.length > 0) text += `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
@@ -84,6 +85,11 @@ function chainFault(now: SavedTable, before: SavedTable | null, chain: Chain): s
   const applied = before === null ? rules : (oursIn(before).get(chain.name) ?? []);
   const at = rules.findIndex((rule, index) => rule !== applied[index]);
   return at < 0 ? null : `rule ${String(at + 1)} of chain ${chain.name} was changed`;
+}
+
+/** The tables that `faults` found something in. */
+export function faultyTables(found: readonly string[]): readonly TableName[] {
+  return TABLES.filter((table) => found.some((fault) => fault.startsWith(`${table}: `)));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** bastion.toml as checked settings. */
-import { MODES, RULE_ACTIONS } from '../../contract/vocabulary.ts';
+import { FORWARDED, MODES, RULE_ACTIONS } from '../../contract/vocabulary.ts';
 import type { Settings } from '../../ports.ts';
 import { FieldReader } from './field-reader.ts';
 import { didYouMean, shown } from './text.ts';
@@ -12,6 +12,8 @@ export const DEFAULT_SETTINGS: Settings = {
   defaultAction: 'ask',
   onFailure: 'closed',
   untracked: 'drop',
+  // Not the careful choice: a machine with containers keeps working when the firewall is installed.
+  forwarded: 'pass',
   requireKernelIdentity: false,
   promptTimeoutMs: 30_000,
   queueNumber: 1,
@@ -19,7 +21,8 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 const SETTING_KEYS = [
-  'mode', 'default_action', 'on_failure', 'untracked', 'require_kernel_identity', 'prompt_timeout_s', 'queue_num', 'log_level',
+  'mode', 'default_action', 'on_failure', 'untracked', 'forwarded', 'require_kernel_identity', 'prompt_timeout_s', 'queue_num',
+  'log_level',
 ];
 const LOG_LEVELS = ['error', 'warning', 'info', 'debug'] as const;
 const FLOW_LIMIT = 1_000_000;
@@ -63,6 +66,7 @@ function settingsOf(reader: FieldReader): Settings {
     defaultAction: oneOf(reader, 'default_action', RULE_ACTIONS) ?? DEFAULT_SETTINGS.defaultAction,
     onFailure: oneOf(reader, 'on_failure', ['closed', 'open'] as const) ?? DEFAULT_SETTINGS.onFailure,
     untracked: oneOf(reader, 'untracked', ['drop', 'pass'] as const) ?? DEFAULT_SETTINGS.untracked,
+    forwarded: oneOf(reader, 'forwarded', FORWARDED) ?? DEFAULT_SETTINGS.forwarded,
     requireKernelIdentity: reader.flag('require_kernel_identity') ?? DEFAULT_SETTINGS.requireKernelIdentity,
     promptTimeoutMs: promptTimeoutS === null ? DEFAULT_SETTINGS.promptTimeoutMs : promptTimeoutS * 1000,
     queueNumber: reader.number('queue_num', 0, 65_535) ?? DEFAULT_SETTINGS.queueNumber,

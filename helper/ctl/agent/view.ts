@@ -2,7 +2,7 @@
 import type { PromptEnd, PromptInfo } from '../../contract/types.ts';
 import { cutEnd, cutMiddle, displayWidth, printable } from '../text/escape.ts';
 import type { Format, Style } from '../text/format.ts';
-import { answerSentence, lifetimeWords, scopeWords, serviceWords } from '../text/words.ts';
+import { answerSentence, lifetimeWords, namedEndpoint, scopeWords, serviceWords, sourceWords } from '../text/words.ts';
 import type { AgentModel, Shown } from './model.ts';
 
 export interface Canvas {
@@ -17,6 +17,7 @@ function baseName(path: string): string {
 }
 
 function warning(prompt: PromptInfo): string {
+  if (prompt.forwarded_from !== undefined) return 'This machine only passes the connection on; which program makes it cannot be told.';
   switch (prompt.confidence) {
     case 'certain': return '';
     case 'likely': return 'Which program this is was read from /proc; a program of the same user could deceive there.';
@@ -25,7 +26,7 @@ function warning(prompt: PromptInfo): string {
 }
 
 function names(prompt: PromptInfo): string {
-  return prompt.destination === prompt.address ? prompt.destination : `${prompt.destination} (${prompt.address})`;
+  return prompt.destination === prompt.address ? prompt.address : namedEndpoint(prompt.destination, prompt.name_sources[0], prompt.address);
 }
 
 /** The lines that say who wants to go where; printed once, they stay in the scrollback. */
@@ -49,10 +50,15 @@ export function promptLines(prompt: PromptInfo, canvas: Canvas): readonly string
 /** More about it, on request. */
 export function detailLines(prompt: PromptInfo, canvas: Canvas): readonly string[] {
   const rows: readonly (readonly [string, string])[] = [
-    ['Process', `${String(prompt.pid)}, calls itself ${prompt.command}`],
-    ['User', `${prompt.user} (${String(prompt.uid)})`],
-    ['Path', prompt.path || 'unknown'],
+    ...(prompt.forwarded_from === undefined
+      ? [
+          ['Process', `${String(prompt.pid)}, calls itself ${prompt.command}`],
+          ['User', `${prompt.user} (${String(prompt.uid)})`],
+          ['Path', prompt.path || 'unknown'],
+        ] as const
+      : [['From', prompt.forwarded_from]] as const),
     ['Address', `${prompt.address}, ${prompt.protocol}${prompt.port === 0 ? '' : ` ${String(prompt.port)}`}`],
+    ...prompt.names.map((name, index) => [index === 0 ? 'Names' : '', `${name}${sourceWords(prompt.name_sources[index])}`] as const),
     ['Known by', `${prompt.evidence}, ${prompt.confidence}`],
     ...prompt.ancestors.map((one, index) => ['Parent', `${'  '.repeat(index)}${one.path || one.command} (${String(one.pid)})`] as const),
   ];

@@ -1,6 +1,6 @@
 /** The firewall's words as sentences and labels for people. */
 import type { PromptInfo, RuleInfo } from '../../contract/types.ts';
-import type { RuleAction, Scope } from '../../contract/vocabulary.ts';
+import type { NameSource, RuleAction, Scope } from '../../contract/vocabulary.ts';
 
 const SERVICES: Readonly<Record<string, string>> = {
   'tcp/20': 'file transfer', 'tcp/21': 'file transfer', 'tcp/22': 'remote login', 'tcp/23': 'remote login, not encrypted',
@@ -57,7 +57,9 @@ const MAY: Readonly<Record<RuleAction, string>> = {
   allow: 'may', deny: 'may not', drop: 'may not (in silence)', ask: 'asks before it may',
 };
 
-function targetWords(scope: Scope, prompt: PromptInfo): string {
+/** A lookup is for the name when it is answered once; what lasts is about the name server, whatever it is asked for. */
+function targetWords(scope: Scope, prompt: PromptInfo, lifetime: string): string {
+  if (prompt.is_lookup && scope === 'host') return lifetime === 'once' ? `reach ${prompt.destination}` : `reach the name server ${prompt.address}`;
   const where = hasPort(prompt) ? ` on port ${String(prompt.port)}` : ` by ${prompt.protocol}`;
   switch (scope) {
     case 'host': return `reach ${prompt.destination}${where}`;
@@ -72,7 +74,25 @@ export function answerSentence(prompt: PromptInfo, action: RuleAction, scope: Sc
   const when = lifetime === 'always' ? '' : lifetime === 'once' ? ' this once' : ` ${forHowLong(lifetime)}`;
   const always = lifetime === 'always' ? ' always' : '';
   const may = action === 'allow' ? `may${always}` : lifetime === 'always' ? 'may never' : 'may not';
-  return `${prompt.application} ${may} ${targetWords(scope, prompt)}${when}.`;
+  const sentence = `${prompt.application} ${may} ${targetWords(scope, prompt, lifetime)}${when}.`;
+  const follows = action === 'allow' && prompt.is_lookup && lifetime !== 'once' && scope !== 'any';
+  return follows ? `${sentence} This once it may reach ${prompt.destination} too.` : sentence;
+}
+
+/** Where a name comes from, after the name: ``, `, from /etc/hosts`. */
+export function sourceWords(source: NameSource | undefined): string {
+  switch (source) {
+    case 'program': return '';
+    case 'hosts': return ', from /etc/hosts';
+    case 'machine':
+    case undefined: return ', perhaps: a service of this machine looked it up';
+  }
+}
+
+/** `example.org (192.0.2.1:443)`; `perhaps example.org (...)` where nobody knows which program asked for the name. */
+export function namedEndpoint(host: string, source: NameSource | undefined, where: string): string {
+  if (host === '') return where;
+  return `${source === 'machine' ? 'perhaps ' : ''}${host} (${where})`;
 }
 
 function forHowLong(lifetime: string): string {

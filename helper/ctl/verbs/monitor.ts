@@ -6,7 +6,7 @@ import { EXIT } from '../../contract/names.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../errors.ts';
 import { jsonText, printable } from '../text/escape.ts';
-import { endpoint } from '../text/words.ts';
+import { endpoint, namedEndpoint } from '../text/words.ts';
 import type { Invocation, Verb } from '../tree.ts';
 import { numberOption } from './options.ts';
 import { actionPaint } from './rules.ts';
@@ -27,7 +27,7 @@ export function flowJson(flow: FlowInfo): unknown {
   return {
     id: flow.id, time_ms: flow.time_ms, application: flow.application, path: flow.path, uid: flow.uid, pid: flow.pid,
     source_address: flow.source_address, source_port: flow.source_port, address: flow.address, port: flow.port,
-    protocol: flow.protocol, host: flow.host, interface: flow.interface, length: flow.length, action: flow.action,
+    protocol: flow.protocol, host: flow.host, names: flow.names, name_sources: flow.name_sources, interface: flow.interface, length: flow.length, action: flow.action,
     reason: flow.reason, rule_id: flow.rule_id, confidence: flow.confidence, evidence: flow.evidence,
   };
 }
@@ -50,7 +50,7 @@ export function flowLine(context: Context, flow: FlowInfo): string {
     actionPaint(context, flow.action)(flow.action.padEnd(5)),
     context.style.strong(printable(flow.application)),
     '->',
-    printable(flow.host === '' ? where : `${flow.host} (${where})`),
+    printable(namedEndpoint(flow.host, flow.name_sources[0], where)),
     printable(flow.protocol),
     `uid ${uidText(flow.uid) || 'unknown'}`,
     context.style.faint(printable(`[${why}]`)),

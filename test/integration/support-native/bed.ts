@@ -43,14 +43,19 @@ function ruleset(family: 4 | 6, pins: string | null): string {
   const mark = `0x${MARK.toString(16)}`;
   const reject = family === 4 ? 'icmp-admin-prohibited' : 'icmp6-adm-prohibited';
   const exceptions = family === 4 ? [] : ['133', '134', '135', '136', '137', '143'].map((type) => `-A HOLD -p icmpv6 --icmpv6-type ${type} -j RETURN`);
-  const decided = pins === null ? [] : [
-    `-A HOLD -m bpf --object-pinned ${pins}/progs/xt_refuse -j MARK --set-xmark ${mark}/${mark}`,
+  const asks = (program: string): string => `-A HOLD -m bpf --object-pinned ${String(pins)}/progs/${program}`;
+  const queue = `-j NFQUEUE --queue-num ${String(QUEUE)}`;
+  const decided = pins === null ? [`-A HOLD ${queue}`] : [
+    `${asks('xt_allow')} -j RETURN`,
+    `${asks('xt_refuse')} -j MARK --set-xmark ${mark}/${mark}`,
     `-A HOLD -m mark --mark ${mark}/${mark} -j RETURN`,
-    `-A HOLD -m bpf --object-pinned ${pins}/progs/xt_allow -j RETURN`,
+    `${asks('xt_hold')} ${queue}`,
+    `${asks('xt_reply')} ${queue} --queue-bypass`,
+    '-A HOLD -j DROP',
   ];
   return [
     '*mangle', ':HOLD - [0:0]', '-A OUTPUT -j HOLD', '-A HOLD -o lo -j RETURN', ...exceptions,
-    '-A HOLD -p tcp ! --syn -j RETURN', ...decided, `-A HOLD -j NFQUEUE --queue-num ${String(QUEUE)}`,
+    `-A HOLD -p tcp ${pins === null ? '! --syn' : '--tcp-flags SYN NONE'} -j RETURN`, ...decided,
     `-A POSTROUTING -m mark --mark ${mark}/${mark} -j DROP`, 'COMMIT',
     '*filter', `-A OUTPUT -p tcp -m mark --mark ${mark}/${mark} -j REJECT --reject-with tcp-reset`,
     `-A OUTPUT -m mark --mark ${mark}/${mark} -j REJECT --reject-with ${reject}`, 'COMMIT', '',
@@ -169,7 +174,9 @@ export class Bed {
     const host = this.newHost(preload);
     const features = await host.open(this.#addon, this.options(changes));
     if (changes.kernel !== null && features.missing.length > 0) throw new Error(JSON.stringify(features.missing));
-    this.applyRules(features.xtAllow === null ? null : this.pins);
+    // As the engine does it: what an earlier helper decided counts only if it had the same rules.
+    await host.call({ op: 'adopt', policy: 0n });
+    this.applyRules(features.xtPrograms === null ? null : this.pins);
     return host;
   }
 

@@ -74,13 +74,13 @@ export class Host {
 
   async open(addon: string, options: NativeOptions): Promise<NativeFeatures> {
     const value = await this.call({ op: 'open', addon, options });
-    if (value === null || typeof value === 'number' || !('identification' in value)) throw new TypeError('no features');
+    if (typeof value !== 'object' || value === null || !('identification' in value)) throw new TypeError('no features');
     return value;
   }
 
   async counters(): Promise<NativeCounters> {
     const value = await this.call({ op: 'counters' });
-    if (value === null || typeof value === 'number' || !('asks' in value)) throw new TypeError('no counters');
+    if (typeof value !== 'object' || value === null || !('asks' in value)) throw new TypeError('no counters');
     return value;
   }
 

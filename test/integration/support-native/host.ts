@@ -42,7 +42,11 @@ async function serve(request: Request): Promise<Reply> {
       return path.features;
     case 'answer': return opened().answer(request.answers);
     case 'remember': opened().remember(request.entries); return null;
-    case 'forgetAll': opened().forgetAll(); return null;
+    case 'replaceAll': opened().replaceAll(request.programs, request.flows, request.policy); return null;
+    case 'adopt': return opened().adopt(request.policy);
+    case 'setGate': opened().setGate(request.posture); return null;
+    case 'hits': return opened().hits();
+    case 'traffic': return opened().traffic();
     case 'trace': opened().setPacketTrace(request.on); return null;
     case 'counters': return opened().counters();
     case 'breakQueue': breakQueue(); return null;

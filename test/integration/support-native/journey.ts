@@ -12,7 +12,10 @@ export function programDecision(ask: NativeAsk, verdict: NativeVerdict, untilNs 
   assert.ok(ask.owner !== null);
   const { executable, uid, networkNamespace } = ask.owner;
   const { protocol, family, destinationAddress, destinationPort } = ask.tuple;
-  return { executable, uid, networkNamespace, protocol, family, destinationAddress, destinationPort, verdict, untilNs };
+  return {
+    form: 'exact', reply: false, executable, uid, networkNamespace, protocol, family, destinationAddress, destinationPort, verdict, untilNs,
+    hitSlot: 0,
+  };
 }
 
 /** TCP and UDP over IPv4 and IPv6, accepted and refused. */
@@ -52,7 +55,7 @@ export async function decidesWithoutAsking(bed: Bed, host: Host): Promise<void> 
   await host.answer({ id: flow.id, verdict: 'accept', rememberUntilNs: 0n });
   child.stdin?.write('2\n');
   for (let allowed = 0; allowed < 1;) allowed = (await host.counters()).kernelAllowed;
-  await host.call({ op: 'forgetAll' });
+  await host.call({ op: 'replaceAll', programs: [], flows: [], policy: 1n });
   child.stdin?.write('3\n');
   const again = await host.nextAsk();
   assert.deepEqual(again.tuple, flow.tuple);

@@ -1,0 +1,54 @@
+/** Sentences for what protects less than it should, out of what the guard knows. */
+import type { DegradedReason } from './contract/types.ts';
+import type { DataPath } from './ports.ts';
+
+export interface Shortcomings {
+  /** What could not be attached at all. */
+  readonly failure: string | null;
+  /** The failure came when rules that somebody had changed were to be put back. */
+  readonly afterChange: boolean;
+  readonly dataPath: Pick<DataPath, 'identification' | 'missing'> | null;
+  /** Why the rules are in force without the kernel's programs. */
+  readonly withoutXt: string | null;
+  /** Why changes of the rules are not noticed at once. */
+  readonly unwatched: string | null;
+}
+
+const AGAIN = 'Mend what it says; bastionctl doctor helps to find it. The helper tries again by itself, at least every minute.';
+
+function failureReason({ failure, afterChange }: Shortcomings): DegradedReason[] {
+  if (failure === null) return [];
+  if (!afterChange) return [{ code: 'not-attached', text: `The firewall could not be attached: ${failure}`, remedy: AGAIN }];
+  const text = `Another program changed the firewall rules, and they could not be put back: ${failure}`;
+  return [{ code: 'rules-changed', text, remedy: AGAIN }];
+}
+
+function kernelReasons({ dataPath }: Shortcomings): DegradedReason[] {
+  if (dataPath === null) return [];
+  const byKernel = dataPath.identification === 'kernel';
+  if (!byKernel && dataPath.missing.length === 0) {
+    const text = 'Programs are found through /proc because kernel identification is switched off.';
+    return [{ code: 'kernel-identity', text, remedy: 'Start the helper without --identification sock_diag.' }];
+  }
+  return dataPath.missing.map(({ what, why }) => ({
+    code: byKernel ? 'kernel-part' : 'kernel-identity',
+    text: byKernel
+      ? `The kernel refused ${what} (${why}); what it would have decided is decided by the helper, or asked about.`
+      : `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`,
+    remedy: 'Use a kernel with BTF and cgroup BPF, and without lockdown.',
+  }));
+}
+
+/** The gravest first. */
+export function degradedReasons(found: Shortcomings): readonly DegradedReason[] {
+  const reasons = [...failureReason(found), ...kernelReasons(found)];
+  const { withoutXt, unwatched } = found;
+  if (withoutXt !== null) {
+    reasons.push({ code: 'kernel-decisions', text: `The kernel cannot decide by itself (${withoutXt}); open flows pass by their state.`, remedy: 'Install iptables with the bpf match (xt_bpf).' });
+  }
+  if (unwatched !== null) {
+    const text = `Changes of the firewall rules by other programs are not noticed at once (${unwatched}); they are put back within a minute.`;
+    reasons.push({ code: 'rules-watch', text, remedy: 'Use a kernel whose nf_tables announces changes.' });
+  }
+  return reasons;
+}

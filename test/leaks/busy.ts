@@ -1,0 +1,7 @@
+/** Loaded into a helper under test: SIGUSR2 keeps its JavaScript thread busy for a second. */
+const BUSY_MS = 1000;
+
+process.on('SIGUSR2', () => {
+  const end = performance.now() + BUSY_MS;
+  while (performance.now() < end) Math.sqrt(end);
+});

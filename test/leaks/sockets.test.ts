@@ -1,0 +1,175 @@
+/** One socket or port that was decided before: nothing of that decision goes to another program or another destination. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { HelperClient } from '../../helper/contract/client.ts';
+import { Lab } from '../lab/lab.ts';
+import { FULL_SIZE, clientOf, copyInto, noLab, program, until } from '../integration/support.ts';
+import { Talking, flushRules } from './support.ts';
+
+const FROM_PORT = '44000';
+const CLOSED_PORT = '9';
+const DESTINATIONS = FULL_SIZE ? 1000 : 400;
+/** Every address of it is the peer. */
+const FIRST = '198.18.1.0';
+const DENIED_NETWORK = '198.18.1.128/25';
+const DENIED_FROM = 128;
+const NETWORK_ADDRESSES = 256;
+
+/** What stands between a packet and the peer. */
+const STATES = ['the helper running', 'netfilter emptied', 'the helper killed and netfilter emptied'] as const;
+type State = typeof STATES[number];
+
+async function bring(lab: Lab, state: State): Promise<void> {
+  if (state.startsWith('the helper killed')) await lab.stopHelper('SIGKILL');
+  if (state.endsWith('netfilter emptied')) await flushRules(lab);
+}
+
+interface Scene {
+  readonly lab: Lab;
+  readonly client: HelperClient;
+  readonly allowed: string;
+  readonly denied: string;
+}
+
+/** A program that may send everywhere, the same at another path that may not, and default_action deny. */
+async function scene(lab: Lab): Promise<Scene> {
+  const client = clientOf(lab);
+  const allowed = copyInto(lab, program('sockets'), 'allowed');
+  const denied = copyInto(lab, program('sockets'), 'denied');
+  await client.addRule({ action: 'allow', path: allowed });
+  await client.addRule({ action: 'deny', path: denied });
+  return { lab, client, allowed, denied };
+}
+
+async function said(lab: Lab, argv: readonly string[]): Promise<string> {
+  return (await lab.run(argv)).stdout.trim();
+}
+
+describe('a port or socket that another program used before', { skip: noLab() }, () => {
+  for (const state of STATES) {
+    test(`after a server's reset, ${state}: the same source port opens nothing for a denied program`, async () => {
+      await using lab = await Lab.create({ defaultAction: 'deny' });
+      const { client, allowed, denied } = await scene(lab);
+      client.close();
+      for (const address of [lab.peer4, lab.peer6]) {
+        assert.equal(await said(lab, [allowed, 'from', 'tcp', address, CLOSED_PORT, FROM_PORT, 'x']), 'ECONNREFUSED');
+      }
+      await bring(lab, state);
+      await lab.peer.watch();
+      for (const address of [lab.peer4, lab.peer6]) await said(lab, [denied, 'from', 'tcp', address, CLOSED_PORT, FROM_PORT, 'x']);
+      const counts = await lab.peer.counts();
+      assert.deepEqual([counts.lost, counts.of(`tcp/${CLOSED_PORT}`), counts.of(`tcp6/${CLOSED_PORT}`)], [0, 0, 0]);
+    });
+
+    test(`a shared source port, ${state}: a denied program sends nothing beside an allowed one`, async () => {
+      await using lab = await Lab.create({ defaultAction: 'deny' });
+      const { client, allowed, denied } = await scene(lab);
+      client.close();
+      const holder = new Talking(lab.spawn([allowed, 'hold', 'udp', lab.peer4, '7', FROM_PORT, 'allowed']));
+      assert.equal(await holder.line(), 'sent');
+      const stream = new Talking(lab.spawn([allowed, 'hold', 'tcp', lab.peer4, '7', FROM_PORT, 'allowed']));
+      assert.equal(await stream.line(), 'sent');
+      await bring(lab, state);
+      await lab.peer.watch();
+      await said(lab, [denied, 'from', 'udp', lab.peer4, '7', FROM_PORT, 'denied']);
+      await said(lab, [denied, 'from', 'tcp', lab.peer4, '7', FROM_PORT, 'denied']);
+      await said(lab, [denied, 'from', 'tcp', lab.peer4, '80', FROM_PORT, 'denied']);
+      const counts = await lab.peer.counts();
+      assert.deepEqual([counts.lost, counts.of('tag/denied'), counts.of('syn/7'), counts.of('syn/80')], [0, 0, 0, 0]);
+      await holder.end();
+      await stream.end();
+    });
+
+    for (const how of ['exec', 'pass'] as const) {
+      test(`a connection handed over by ${how}, ${state}: it is its connector's, and ends when that one is denied`, async () => {
+        await using lab = await Lab.create({ defaultAction: 'deny' });
+        const { client, allowed, denied } = await scene(lab);
+        await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'before']);
+        await lab.peer.watch();
+        assert.equal(await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'handed']), 'sent');
+        assert.equal((await lab.peer.counts()).of('tag/handed'), 1, 'docs/security.md: a connection is its connector\'s');
+        await client.addRule({ action: 'deny', path: allowed });
+        client.close();
+        await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'last']);
+        await bring(lab, state);
+        await lab.peer.watch();
+        await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'after']);
+        const counts = await lab.peer.counts();
+        assert.deepEqual([counts.lost, counts.of('tag/after'), counts.of('syn/7')], [0, 0, 0]);
+      });
+    }
+  }
+});
+
+describe('one socket that goes to several places', { skip: noLab() }, () => {
+  for (const state of STATES) {
+    for (const way of ['spread', 'batch'] as const) {
+      test(`${String(DESTINATIONS)} destinations by ${way}, ${state}: exactly the allowed ones arrive`, async () => {
+        await using lab = await Lab.create({ defaultAction: 'deny' });
+        const { client, allowed } = await scene(lab);
+        await client.addRule({ action: 'deny', path: allowed, address: DENIED_NETWORK });
+        client.close();
+        const send = (tag: string): Promise<string> => said(lab, [allowed, way, FIRST, String(DESTINATIONS), '9', tag]);
+        await lab.peer.watch();
+        await send('first');
+        const denied = (at: number): boolean => at >= DENIED_FROM && at < NETWORK_ADDRESSES;
+        const wanted = Array.from({ length: DESTINATIONS }, (_, at) => at).filter((at) => !denied(at));
+        // Those that the helper decided on while there was one: an own datagram of each, in order.
+        await until('the allowed ones', async () => {
+          const counts = await lab.peer.counts();
+          return wanted.every((at) => counts.of(`tag/first-${String(at)}`) > 0) ? true : null;
+        });
+        await bring(lab, state);
+        await lab.peer.watch();
+        await send('again');
+        const counts = await until('all of the second time', async () => {
+          const now = await lab.peer.counts();
+          return wanted.every((at) => now.of(`tag/again-${String(at)}`) > 0) ? now : null;
+        });
+        assert.equal(counts.lost, 0);
+        const leaked = [...counts.keys.keys()].filter((key) => denied(Number(/-(\d+)$/u.exec(key)?.[1] ?? '-1')));
+        assert.deepEqual(leaked, []);
+      });
+    }
+
+    for (const protocol of ['tcp', 'udp'] as const) {
+      test(`${protocol}, connected again elsewhere, ${state}: the first decision does not count there`, async () => {
+        await using lab = await Lab.create({ defaultAction: 'deny' });
+        const client = clientOf(lab);
+        const path = copyInto(lab, program('sockets'));
+        await client.addRule({ action: 'allow', path, address: lab.peer4 });
+        await client.addRule({ action: 'allow', path, address: lab.peer6 });
+        client.close();
+        const second = { 4: '198.18.9.9', 6: 'fd78::99' } as const;
+        await said(lab, [path, 'again', protocol, lab.peer4, lab.peer4, '7', 'warm']);
+        await said(lab, [path, 'again', protocol, lab.peer6, lab.peer6, '7', 'warm']);
+        await bring(lab, state);
+        await lab.peer.watch();
+        await said(lab, [path, 'again', protocol, lab.peer4, second[4], '7', 'elsewhere']);
+        await said(lab, [path, 'again', protocol, lab.peer6, second[6], '7', 'elsewhere']);
+        const counts = await lab.peer.counts();
+        assert.deepEqual([counts.lost, counts.of('tag/elsewhere')], [0, 0]);
+        assert.ok(counts.of('tag/first') >= 2, 'the first place is allowed');
+        // The first connection of each, and no other.
+        if (protocol === 'tcp') assert.deepEqual([counts.of('syn/7'), counts.of('syn6/7')], [1, 1]);
+      });
+
+      test(`${protocol} with a source route, ${state}: the first place of it is what counts`, async () => {
+        await using lab = await Lab.create({ defaultAction: 'deny' });
+        const client = clientOf(lab);
+        const path = copyInto(lab, program('sockets'));
+        await client.addRule({ action: 'allow', path, address: lab.peer4 });
+        await client.addRule({ action: 'allow', path, address: lab.peer6 });
+        client.close();
+        await said(lab, [path, 'again', protocol, lab.peer4, lab.peer4, '7', 'warm']);
+        await said(lab, [path, 'again', protocol, lab.peer6, lab.peer6, '7', 'warm']);
+        await bring(lab, state);
+        await lab.peer.watch();
+        await said(lab, [path, 'detour', protocol, lab.peer4, '198.18.9.9', '7', 'detour']);
+        await said(lab, [path, 'detour', protocol, lab.peer6, 'fd78::99', '7', 'detour']);
+        const counts = await lab.peer.counts();
+        assert.deepEqual([counts.lost, counts.of('routed/198.18.9.9'), counts.of('routed/fd78::99')], [0, 0, 0]);
+      });
+    }
+  }
+});
