@@ -17,6 +17,9 @@ import { explainFlow } from './engine/explain.ts';
 import { FlowLog } from './engine/flow-log.ts';
 import type { FlowFilter } from './engine/flow-log.ts';
 import { Health } from './engine/health.ts';
+import { HitSlots } from './engine/hit-slots.ts';
+import { Ledger } from './engine/ledger.ts';
+import { MemoryDesk } from './engine/memory-desk.ts';
 import { Modes } from './engine/modes.ts';
 import { NameDesk } from './engine/name-desk.ts';
 import { PromptDesk } from './engine/prompt-desk.ts';
@@ -48,6 +51,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   readonly #totals = new Totals();
   readonly #book = new RuleBook();
   readonly #decider: Decider;
+  readonly #memory: MemoryDesk;
   readonly #health: Health;
   readonly #modes: Modes;
   readonly #rules: RuleDesk;
@@ -62,7 +66,10 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#names = new NameDesk(deps.names, deps.users);
     const namesOf = (ask: Ask): readonly KnownName[] => this.#names.namesOf(ask, ask.heldAtNs);
     this.#log = new FlowLog(namesOf);
-    this.#decider = new Decider(this.#book, this.#log, (...asked) => this.#names.gave(...asked));
+    const { book, log } = { book: this.#book, log: this.#log };
+    const ledger = new Ledger({ users: deps.users, onReplaced: () => { this.#memory.replaced(); } });
+    const slots = new HitSlots();
+    this.#decider = new Decider({ book, log, ledger, slots, gave: (...asked) => this.#names.gave(...asked) });
     this.#health = new Health(deps.clock);
     this.#emitter = new Emitter(deps.logger);
     this.#state = new StateKeeper(deps, () => ({
@@ -72,16 +79,20 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
       wall: this.#modes.wall,
     }));
     this.#modes = new Modes({ deps, onChanged: () => { this.#modeChanged(); } });
+    this.#memory = new MemoryDesk({
+      deps, book, modes: this.#modes, decider: this.#decider, ledger, slots,
+      onDue: () => { this.#run((turn) => { this.#memory.renew(turn); }); },
+    });
     this.#rules = new RuleDesk({
       deps,
-      book: this.#book,
+      book,
       onChanged: () => { this.#rulesChanged(); },
       onLoaded: (loaded) => { this.setLoaded(loaded); },
     });
     this.#prompts = new PromptDesk({
       deps,
       modes: this.#modes,
-      log: this.#log,
+      log,
       namesOf,
       onDue: () => { this.#run((turn) => { this.#prompts.expire(turn); }); },
       onInbox: () => { this.#state.save(); },
@@ -107,6 +118,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#totals.attach(dataPath);
     this.#health.setQueue(true, '');
     dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
+    this.#memory.attach(dataPath);
     this.#emitter.emit('statusChanged');
   }
 
@@ -200,10 +212,12 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   }
 
   rules(): readonly RuleUse[] {
+    this.#memory.countHits();
     return this.#rules.uses();
   }
 
   ruleInfos(): readonly RuleInfo[] {
+    this.#memory.countHits();
     return this.#rules.infos();
   }
 
@@ -294,6 +308,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#stopSessions();
     this.#sweepAlarm.set(null);
     this.#prompts.close();
+    this.#memory.close();
     this.#modes.close();
     await this.#rules.inOrder(() => Promise.resolve());
     this.#state.save();
@@ -308,6 +323,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
       work(turn);
     } finally {
       turn.finish(this.#dataPath, this.#emitter);
+      this.#memory.follow();
     }
   }
 
@@ -330,14 +346,14 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
   }
 
   #rulesChanged(): void {
-    this.#run((turn) => { this.#forget(turn); });
+    this.#run((turn) => { this.#decideAgain(turn); });
     this.#emitter.emit('rulesChanged');
   }
 
-  /** What the kernel remembers came from rules that are no more; what waits is decided by the new ones. */
-  #forget(turn: Turn): void {
+  /** What the kernel remembers, and what waits, is decided by the rules as they are now. */
+  #decideAgain(turn: Turn): void {
     this.#book.retireOver(turn.instant.moment.nowMs);
-    this.#dataPath?.replaceAll({ programs: [], flows: [], policy: 1n });
+    this.#memory.refresh(turn);
     this.#reconsider(turn);
     this.#armSweep();
     this.#state.save();
@@ -345,13 +361,13 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
 
   #modeChanged(): void {
     this.#dataPath?.setDefaultVerdict(this.#modes.defaultVerdict);
-    this.#run((turn) => { this.#forget(turn); });
+    this.#run((turn) => { this.#decideAgain(turn); });
     this.#emitter.emit('statusChanged');
   }
 
   #putRules(rules: readonly Rule[], turn: Turn): void {
     for (const rule of rules) this.#book.put(rule);
-    this.#forget(turn);
+    this.#decideAgain(turn);
     turn.later((emitter) => { emitter.emit('rulesChanged'); });
   }
 

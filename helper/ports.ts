@@ -190,6 +190,11 @@ export interface DataPathCounters {
   readonly gateUndecided: number;
   readonly gateRefused: number;
   readonly gateUntracked: number;
+  /** Reports of the gate, and DNS messages, for which there was no room. */
+  readonly gateLost: number;
+  readonly dnsLost: number;
+  /** Packets, sockets and peers over one user's share of a kernel table. */
+  readonly overBudget: number;
   readonly lastTurnNs: BootNs;
 }
 
@@ -224,6 +229,8 @@ export interface DataPath {
   }): void;
   /** Keeps what an earlier helper let the kernel remember, if it was made by the very same policy; else forgets it. */
   adopt(policy: bigint): boolean;
+  /** Is the file at `path`, in the helper's mount namespace, this very executable now? */
+  verify(executable: ExecutableId, path: string): boolean;
   setGate(posture: GatePosture): void;
   /** Uses counted so far by slot, 0 to 16,383; counted on over restarts of the helper only while the slots are the same. */
   hits(): readonly number[];

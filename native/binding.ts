@@ -206,6 +206,9 @@ export interface NativeCounters {
   readonly gateUntracked: number;
   readonly gateLost: number;
   readonly dnsLost: number;
+  /** Sockets of flows that were denied: their programs were told, or could not be. */
+  readonly socketsEnded: number;
+  readonly socketsNotEnded: number;
   /** Refused because one user filled his share of a kernel table. */
   readonly overBudget: number;
   /** CLOCK_BOOTTIME of the thread's last turn: for the watchdog. */

@@ -46,6 +46,7 @@ export function openDataPath(options: DataPathOptions): DataPath {
       path.replaceAll(programs, flows, policy);
     },
     adopt: (policy) => path.adopt(policy),
+    verify: (executable, file) => lookups.check.matches(executable, file),
     setGate: (posture) => {
       path.setGate(posture);
     },

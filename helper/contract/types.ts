@@ -256,6 +256,10 @@ export const statistics = dictionary(
     default_verdicts: required(u64),
     unidentified: required(u64),
     kernel_decided: required(u64),
+    /** Packets that the gate dropped, whatever netfilter said of them: undecided, refused, without an owner. */
+    gate_dropped: required(u64),
+    /** What was not noted because one user had filled his share of a table, or a ring buffer was full. */
+    over_budget: required(u64),
     /** Times that the netfilter rules were put back after somebody else had changed them. */
     rules_mended: required(u64),
     /** Names for addresses that are known now. */

@@ -1,8 +1,8 @@
 /** From a flow and what the rules say to a decision. The default of everything that cannot decide is refusal. */
 import { assertNever } from '../contract/errors.ts';
-import type { Decision, Forwarded, Mode, RuleAction, Verdict } from '../contract/vocabulary.ts';
+import type { Decision, Forwarded, Mode, Rule, RuleAction, Verdict } from '../contract/vocabulary.ts';
 import type { Facts } from '../policy/facts.ts';
-import type { Evaluation } from '../policy/rule-index.ts';
+import type { Outcomes } from '../policy/forms.ts';
 import type { Ask } from '../ports.ts';
 
 /** What the helper is set to at one moment. */
@@ -16,6 +16,12 @@ export interface Posture {
 
 /** In place of a user for a forwarded flow: the uid that its owner record carries says who is asked, and no rule matches it. */
 const NO_USER = -1;
+
+/** As much of a held flow as decides. */
+interface Flow {
+  readonly ask: Pick<Ask, 'answersPeer' | 'origin'>;
+  readonly facts: Facts;
+}
 
 /** What rules may know of a held flow. */
 export function factsOf({ attribution, tuple }: Ask): Facts {
@@ -34,12 +40,20 @@ export function factsOf({ attribution, tuple }: Ask): Facts {
   };
 }
 
-function byRule(action: RuleAction, evaluation: Evaluation): Decision {
+/** The rule that wins, as far as it matters; null when none matches. */
+interface Winner {
+  readonly rule: Pick<Rule, 'action' | 'id'> | null;
+}
+
+const NO_RULE: Winner = { rule: null };
+const SOME_QUESTION: Winner = { rule: { action: 'ask', id: '' } };
+
+function byRule(action: RuleAction, evaluation: Winner): Decision {
   return { action, reason: 'rule', ruleId: evaluation.rule?.id ?? null };
 }
 
 /** What the setting says of a forwarded flow that no rule decides. */
-function byForwarded(action: RuleAction | null, evaluation: Evaluation, setting: Forwarded): Decision {
+function byForwarded(action: RuleAction | null, evaluation: Winner, setting: Forwarded): Decision {
   if (setting === 'pass') return { action: 'allow', reason: 'forwarded', ruleId: null };
   if (action === 'ask') return byRule('ask', evaluation);
   return { action: setting, reason: 'forwarded', ruleId: null };
@@ -49,7 +63,7 @@ function byForwarded(action: RuleAction | null, evaluation: Evaluation, setting:
  * `ask` means: nobody has decided yet, raise a prompt. Deny rules hold in every mode and while paused; allow rules are named
  * as the reason even where the mode would have allowed anyway.
  */
-export function decide({ ask, facts }: { readonly ask: Pick<Ask, 'answersPeer' | 'origin'>; readonly facts: Facts }, evaluation: Evaluation, posture: Posture): Decision {
+export function decide({ ask, facts }: Flow, evaluation: Winner, posture: Posture): Decision {
   const action = evaluation.rule?.action ?? null;
   if (action === 'deny' || action === 'drop' || action === 'allow') return byRule(action, evaluation);
   if (posture.paused) return { action: 'allow', reason: 'paused', ruleId: null };
@@ -61,6 +75,11 @@ export function decide({ ask, facts }: { readonly ask: Pick<Ask, 'answersPeer' |
   if (action === 'ask') return byRule('ask', evaluation);
   if (ask.answersPeer) return { action: 'allow', reason: 'reply', ruleId: null };
   return { action: posture.defaultAction, reason: 'default-action', ruleId: null };
+}
+
+/** What becomes of flows like this one, whatever their destination, that no rule decides. */
+export function outcomesOf(flow: Flow, posture: Posture): Outcomes {
+  return { none: decide(flow, NO_RULE, posture).action, ask: decide(flow, SOME_QUESTION, posture).action };
 }
 
 /** What the kernel is told; an undecided flow is refused when it comes to that. */

@@ -1,14 +1,23 @@
 /** Joins rules, mode and answers into the verdict of one flow, and what may be remembered of it. */
 import type { Answer } from '../contract/types.ts';
-import type { Decision, Rule } from '../contract/vocabulary.ts';
+import type { Decision, Rule, RuleAction } from '../contract/vocabulary.ts';
 import type { Facts } from '../policy/facts.ts';
+import type { Moment } from '../policy/facts.ts';
+import { widestForm } from '../policy/forms.ts';
+import type { Wide } from '../policy/forms.ts';
 import { remembering } from '../policy/remembering.ts';
+import type { Remembering } from '../policy/remembering.ts';
 import type { Evaluation } from '../policy/rule-index.ts';
 import type { Ask } from '../ports.ts';
-import { decide } from './decide.ts';
+import { decide, outcomesOf } from './decide.ts';
 import type { FlowLog } from './flow-log.ts';
 import { FollowUps } from './follow-ups.ts';
 import type { Gave } from './follow-ups.ts';
+import type { HitSlots } from './hit-slots.ts';
+import type { Ledger, Remembered } from './ledger.ts';
+import { hasProgramKey, isStream, memoryOf, memoryOfAnswer, untilOf } from './memory.ts';
+import type { Memory } from './memory.ts';
+import { momentAfter } from './modes.ts';
 import { OnceTable } from './once.ts';
 import type { RuleBook } from './rule-book.ts';
 import type { Turn } from './turn.ts';
@@ -27,21 +36,30 @@ export interface Resolved {
   readonly name: string | null;
 }
 
+export interface DeciderParts {
+  readonly book: RuleBook;
+  readonly log: FlowLog;
+  readonly ledger: Ledger;
+  readonly slots: HitSlots;
+  readonly gave: Gave;
+}
+
 /** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
 const ONCE_BY_TUPLE_MS = 60_000;
-
-/** A server's answers to one peer are asked about again after this; nobody notices. */
-const REPLY_MS = 60_000;
 
 export class Decider {
   readonly #book: RuleBook;
   readonly #log: FlowLog;
+  readonly #ledger: Ledger;
+  readonly #slots: HitSlots;
   readonly #once = new OnceTable();
   readonly #followUps: FollowUps;
 
-  constructor(book: RuleBook, log: FlowLog, gave: Gave) {
+  constructor({ book, log, ledger, slots, gave }: DeciderParts) {
     this.#book = book;
     this.#log = log;
+    this.#ledger = ledger;
+    this.#slots = slots;
     this.#followUps = new FollowUps(gave);
   }
 
@@ -56,8 +74,19 @@ export class Decider {
     const once = this.#once.get(held.ask);
     if (once === null) return this.#followsAnswer(held, turn);
     // The flow was recorded when it was answered; this is more of the same.
-    turn.batch.flow(held.ask.id, { action: once, reason: 'prompt-answer', ruleId: null }, null);
+    this.#remember(held, { action: once, reason: 'prompt-answer', ruleId: null }, this.#onceMemory(held.ask, once, turn), turn);
     return true;
+  }
+
+  /** What is to be remembered now of a flow that was decided before; null where nobody has decided it any more. */
+  redecide(held: Held, before: Memory, turn: Turn): Remembered | null {
+    const evaluation = this.#book.index.evaluate(held.facts, turn.instant.moment);
+    const decision = decide(held, evaluation, turn.posture);
+    const once = decision.action === 'ask' ? this.#once.get(held.ask) : null;
+    const action = once ?? decision.action;
+    if (action === 'ask') return null;
+    const memory = once === null ? this.#memory(held, decision, evaluation, turn, before) : this.#onceMemory(held.ask, once, turn);
+    return memory === null ? null : { held, action, memory };
   }
 
   /** What a person said holds, but for a rule that refuses: an allowance never outranks it. */
@@ -74,30 +103,66 @@ export class Decider {
       this.#settle(held, decision, evaluation, turn);
       return;
     }
-    this.#settleOnce(held.ask, decision, winner?.id ?? null, turn);
+    this.#settleOnce(held, decision, winner?.id ?? null, turn);
   }
 
   /** An answer about a name covers the connection that belongs to it; see `FollowUps`. */
-  #followsAnswer({ ask }: Held, turn: Turn): boolean {
-    const action = this.#followUps.actionFor(ask, turn.instant.bootNs);
+  #followsAnswer(held: Held, turn: Turn): boolean {
+    const action = this.#followUps.actionFor(held.ask, turn.instant.bootNs);
     if (action === null) return false;
-    this.#settleOnce(ask, { action, reason: 'prompt-answer', ruleId: null }, null, turn);
+    this.#settleOnce(held, { action, reason: 'prompt-answer', ruleId: null }, null, turn);
     return true;
   }
 
-  #settleOnce(ask: Ask, decision: Decision, nextRuleId: string | null, turn: Turn): void {
-    const known = ask.attribution.owner?.cookie !== 0n;
-    turn.batch.flow(ask.id, decision, known ? null : ONCE_BY_TUPLE_MS);
-    this.#once.set(ask, decision.action);
-    turn.record(this.#log, ask, decision, nextRuleId);
+  #settleOnce(held: Held, decision: Decision, nextRuleId: string | null, turn: Turn): void {
+    this.#remember(held, decision, this.#onceMemory(held.ask, decision.action, turn), turn);
+    this.#once.set(held.ask, decision.action);
+    turn.record(this.#log, held.ask, decision, nextRuleId);
   }
 
-  #settle({ ask, facts }: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
-    const memory = remembering(facts, evaluation, turn.instant.moment.nowMs);
-    // Only this socket was spoken to: the program may not call that peer from another one.
-    const said = decision.reason === 'reply' && memory.for === 'program' ? { for: 'socket', lastsMs: REPLY_MS } as const : memory;
-    turn.batch.remember(ask, decision, said);
+  #settle(held: Held, decision: Decision, evaluation: Evaluation, turn: Turn): void {
+    this.#remember(held, decision, this.#memory(held, decision, evaluation, turn), turn);
     if (decision.ruleId !== null) this.#book.hit(decision.ruleId, turn.instant.wallMs);
-    turn.record(this.#log, ask, decision, evaluation.next?.id ?? null);
+    turn.record(this.#log, held.ask, decision, evaluation.next?.id ?? null);
+  }
+
+  #remember(held: Held, decision: Decision, memory: Memory | null, turn: Turn): void {
+    turn.batch.remember(held.ask, decision, memory);
+    if (memory !== null) this.#ledger.put({ held, action: decision.action, memory });
+  }
+
+  #onceMemory(ask: Ask, action: RuleAction, { instant, capNs }: Turn): Memory {
+    const lastsMs = ask.attribution.owner?.cookie === 0n ? ONCE_BY_TUPLE_MS : null;
+    return memoryOfAnswer(ask, { action, reason: 'prompt-answer', ruleId: null }, untilOf(instant.bootNs, lastsMs, capNs));
+  }
+
+  #memory(held: Held, decision: Decision, evaluation: Evaluation, turn: Turn, before: Memory | null = null): Memory | null {
+    const { instant, capNs } = turn;
+    const what = this.#remembering(held, decision, evaluation, turn, instant.moment);
+    const hitSlot = decision.ruleId === null ? 0 : this.#slots.slotOf(decision.ruleId);
+    const sameAfter = this.#sameAfter(held, decision, what, turn);
+    return memoryOf(held.ask, decision, what, { nowNs: instant.bootNs, capNs, hitSlot, sameAfter, before });
+  }
+
+  #remembering(
+    { ask, facts }: Held, { action }: Pick<Decision, 'action'>, evaluation: Evaluation, { posture }: Turn, { nowMs }: Moment,
+  ): Remembering {
+    const rules = facts.path === null || !hasProgramKey(ask) ? null : this.#book.index.rulesFor(facts.path);
+    const wide: Wide | null = rules === null
+      ? null
+      : widestForm({ rules, facts, nowMs, action, outcomes: outcomesOf({ ask, facts }, posture), reply: ask.answersPeer });
+    return remembering(facts, evaluation, nowMs, { stream: isStream(ask), wide });
+  }
+
+  /** Would the same be remembered, as widely, at the moment when this memory ends? */
+  #sameAfter(held: Held, { action }: Decision, what: Remembering, turn: Turn): boolean {
+    if (what.for === 'nothing' || what.lastsMs === null) return false;
+    const moment = momentAfter(turn.instant, what.lastsMs);
+    const evaluation = this.#book.index.evaluate(held.facts, moment);
+    const after = decide(held, evaluation, turn.posture);
+    if (after.action !== action) return false;
+    const then = this.#remembering(held, after, evaluation, turn, moment);
+    if (then.for === 'program') return what.for === 'socket' || then.form === 'program' || then.form === what.form;
+    return then.for === what.for;
   }
 }

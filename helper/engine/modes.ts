@@ -2,9 +2,10 @@
 import { BastionError } from '../contract/errors.ts';
 import type { BootNs, Mode, Verdict } from '../contract/vocabulary.ts';
 import type { Moment } from '../policy/facts.ts';
+import type { LocalTime } from '../policy/schedule.ts';
 import { advanceWall } from '../policy/time.ts';
 import type { WallMark } from '../policy/time.ts';
-import type { Settings } from '../ports.ts';
+import type { GatePosture, Settings } from '../ports.ts';
 import { Alarm } from './alarm.ts';
 import type { Posture } from './decide.ts';
 import type { EngineDeps } from './deps.ts';
@@ -26,6 +27,17 @@ const CLOSED: Settings = {
   queueNumber: 1,
   logLevel: 'info',
 };
+
+/** Local time as schedules see it. */
+function localTime(wallMs: number): LocalTime {
+  const local = new Date(wallMs);
+  return { weekday: (local.getDay() + 6) % 7, minute: local.getHours() * 60 + local.getMinutes() };
+}
+
+/** The same moment `ms` later, if nobody sets the clock. */
+export function momentAfter({ wallMs, moment }: Instant, ms: number): Moment {
+  return { ...moment, nowMs: moment.nowMs + ms, local: localTime(wallMs + ms) };
+}
 
 /** One reading of the clocks. */
 export interface Instant {
@@ -92,6 +104,19 @@ export class Modes {
     return this.mode === 'learning' || this.#settings.onFailure === 'open' ? 'accept' : 'refuse';
   }
 
+  /**
+   * What the gate does with packets that nobody has decided. While paused it goes on dropping them: the engine, which is asked
+   * about each, allows them until the pause ends on the boot clock.
+   */
+  gate(): GatePosture {
+    const learning = this.mode === 'learning';
+    return {
+      undecided: learning ? 'pass' : 'drop',
+      whenAway: this.defaultVerdict === 'accept' ? 'pass' : 'drop',
+      untracked: this.#settings.untracked,
+    };
+  }
+
   posture(): Posture {
     const { defaultAction, untracked, forwarded } = this.#settings;
     return { mode: this.mode, paused: this.#pausedUntilNs !== null, defaultAction, untracked, forwarded };
@@ -103,13 +128,12 @@ export class Modes {
     const wallMs = this.#deps.clock.wallMs();
     this.#wall = advanceWall(this.#wall, bootNs, wallMs);
     if (this.#pausedUntilNs !== null && bootNs >= this.#pausedUntilNs) this.#setPause(null);
-    const local = new Date(wallMs);
     return {
       bootNs,
       wallMs,
       moment: {
         nowMs: this.#wall.wallMs,
-        local: { weekday: (local.getDay() + 6) % 7, minute: local.getHours() * 60 + local.getMinutes() },
+        local: localTime(wallMs),
         sessions: this.#sessions,
         requireKernelIdentity: this.#settings.requireKernelIdentity,
       },

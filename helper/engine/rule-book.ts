@@ -132,8 +132,8 @@ export class RuleBook {
     for (const rule of this.#rules.values()) if (isOver(rule, nowMs)) this.#index.remove(rule.id);
   }
 
-  hit(id: string, nowMs: number): void {
-    this.#uses.set(id, { hits: this.use(id).hits + 1, lastHitMs: nowMs });
+  hit(id: string, nowMs: number, count = 1): void {
+    this.#uses.set(id, { hits: this.use(id).hits + count, lastHitMs: nowMs });
   }
 
   use(id: string): Use {

@@ -32,10 +32,12 @@ export function statisticsOf({ counters, prompts, rules, rulesMended, names, upt
     default_verdicts: counters?.defaultVerdicts ?? 0,
     unidentified: counters?.unidentified ?? 0,
     kernel_decided: kernelDecided,
+    gate_dropped: (counters?.gateUndecided ?? 0) + (counters?.gateRefused ?? 0) + (counters?.gateUntracked ?? 0),
+    over_budget: (counters?.overBudget ?? 0) + (counters?.gateLost ?? 0) + (counters?.ringLost ?? 0),
     rules_mended: rulesMended,
     names: names.names,
     dns_ignored: names.ignored,
-    names_lost: names.lost,
+    names_lost: names.lost + (counters?.dnsLost ?? 0),
     uptime_ms: uptimeMs,
   };
 }

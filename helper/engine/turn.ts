@@ -1,5 +1,5 @@
 /** One turn of the engine: what was read at its start, what it tells the data path, and whom it tells afterwards. */
-import type { Decision } from '../contract/vocabulary.ts';
+import type { BootNs, Decision } from '../contract/vocabulary.ts';
 import type { FlowRecord } from '../engine-api.ts';
 import type { Ask, DataPath } from '../ports.ts';
 import { Batch } from './batch.ts';
@@ -11,14 +11,17 @@ import type { Instant } from './modes.ts';
 export class Turn {
   readonly instant: Instant;
   readonly posture: Posture;
+  /** The end of a pause, after which nothing of this turn may be remembered; null for none. */
+  readonly capNs: BootNs | null;
   readonly batch: Batch;
   readonly #records: FlowRecord[] = [];
   readonly #events: ((emitter: Emitter) => void)[] = [];
   readonly #subjects = new Set<string>();
 
-  constructor(instant: Instant, posture: Posture, capNs: bigint | null) {
+  constructor(instant: Instant, posture: Posture, capNs: BootNs | null) {
     this.instant = instant;
     this.posture = posture;
+    this.capNs = capNs;
     this.batch = new Batch(instant.bootNs, capNs);
   }
 

@@ -54,6 +54,11 @@ export class SharedTable<V> {
     return this.#users.get(user)?.values() ?? [];
   }
 
+  /** Everybody's values, the oldest of each user first. */
+  all(): readonly V[] {
+    return [...this.#users.values()].flatMap((entries) => [...entries.values()]);
+  }
+
   /** Puts the value in as the user's newest; false when there is no room that may be taken. */
   set(user: number, key: string, value: V): boolean {
     this.delete(user, key);

@@ -31,6 +31,11 @@ export class Bucket {
     return this.#all.length;
   }
 
+  /** In the order in which they win. */
+  get entries(): readonly RankedRule[] {
+    return this.#all;
+  }
+
   add(entry: RankedRule): void {
     insert(this.#all, entry);
     if (this.#byPortAndUser !== null) this.#place(this.#byPortAndUser, entry);

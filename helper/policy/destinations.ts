@@ -33,6 +33,12 @@ export class Destinations {
     return this.#size;
   }
 
+  /** Every rule, in no order. */
+  entries(): readonly RankedRule[] {
+    const prefixed = [...this.#lengths.values()].flat().flatMap(({ buckets }) => [...buckets.values()]);
+    return [...(this.#any === null ? [] : [this.#any]), ...prefixed].flatMap((bucket) => bucket.entries);
+  }
+
   add(entry: RankedRule): void {
     this.#size += 1;
     this.#bucket(entry.prefix).add(entry);

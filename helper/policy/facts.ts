@@ -29,7 +29,8 @@ export interface Moment {
   readonly requireKernelIdentity: boolean;
 }
 
-function portMatches(rule: Rule, facts: Facts): boolean {
+/** Does the rule match the port, or the type of an ICMP message, of the flow? */
+export function matchesPort(rule: Rule, facts: Facts): boolean {
   const { ports, protocols } = rule.match;
   if (ports === undefined) return true;
   const { protocol, destinationPort } = facts.tuple;
@@ -41,7 +42,8 @@ function portMatches(rule: Rule, facts: Facts): boolean {
   return false;
 }
 
-function protocolMatches(rule: Rule, protocol: number): boolean {
+/** Does the rule match this IANA protocol number? */
+export function matchesProtocol(rule: Rule, protocol: number): boolean {
   const { protocols } = rule.match;
   if (protocols === undefined || protocols.includes(protocol)) return true;
   return (protocol === ICMP && protocols.includes(ICMPV6)) || (protocol === ICMPV6 && protocols.includes(ICMP));
@@ -71,8 +73,8 @@ export function matchesLasting(rule: Rule, facts: Facts, moment: Moment): boolea
   const { uid } = rule.match;
   return (
     (uid === undefined || uid === facts.uid) &&
-    protocolMatches(rule, facts.tuple.protocol) &&
-    portMatches(rule, facts) &&
+    matchesProtocol(rule, facts.tuple.protocol) &&
+    matchesPort(rule, facts) &&
     programMatches(rule, facts, moment.requireKernelIdentity)
   );
 }

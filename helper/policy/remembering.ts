@@ -1,16 +1,24 @@
 /**
  * How long, and for whom, the kernel may repeat a decision by itself. The kernel's keys are the program (file, user, network
- * namespace, exact destination) and the socket; a memory never says more than the rules would say when asked again.
+ * namespace, destination) and the socket; a memory never says more than the rules would say when asked again.
  */
 import type { Facts } from './facts.ts';
+import type { Wide, WideForm } from './forms.ts';
 import type { Evaluation } from './rule-index.ts';
 
 export type Remembering =
-  /** Every flow of this program and user to this destination; null: until the rules change. */
-  | { readonly for: 'program'; readonly lastsMs: number | null }
-  /** This socket only. */
-  | { readonly for: 'socket'; readonly lastsMs: number }
+  /** Every flow of this program and user that the form stands for; null: until the rules change. */
+  | { readonly for: 'program'; readonly form: 'exact' | WideForm; readonly lastsMs: number | null }
+  /** This socket only; null: until the rules change or the socket is closed. */
+  | { readonly for: 'socket'; readonly lastsMs: number | null }
   | { readonly for: 'nothing' };
+
+export interface RememberingOptions {
+  /** A connection known by the cookie of its socket, which is never used again. */
+  readonly stream?: boolean;
+  /** See `widestForm`. */
+  readonly wide?: Wide | null;
+}
 
 const MINUTE_MS = 60_000;
 /** An owner found through /proc is known by the tuple, and a tuple can be used again by somebody else. */
@@ -25,10 +33,14 @@ const OWNERLESS_MS = 1_000;
  *   full minute, which is also when a schedule may change its mind.
  * - A rule that ends at a wall time bounds the memory. A minute at most, because the wall clock may be set forward and the
  *   kernel's memory runs on the boot clock.
- * - Not certain who it is: the socket, for a short time.
+ * - Not certain who it is: the socket, for a short time unless it can be nobody else's.
  */
-export function remembering(facts: Facts, evaluation: Evaluation, nowMs: number): Remembering {
+export function remembering(
+  facts: Facts, evaluation: Evaluation, nowMs: number, { stream = false, wide = null }: RememberingOptions = {},
+): Remembering {
   if (facts.uid === null) return { for: 'socket', lastsMs: OWNERLESS_MS };
+  const certain = facts.confidence === 'certain';
+  if (certain && wide !== null) return { for: 'program', ...wide };
   let lastsMs = Infinity;
   let socketOnly = false;
   for (const rule of evaluation.dynamic) {
@@ -40,7 +52,8 @@ export function remembering(facts: Facts, evaluation: Evaluation, nowMs: number)
     if (typeof rule.lifetime === 'object') lastsMs = Math.min(lastsMs, MINUTE_MS, rule.lifetime.until - nowMs);
   }
   if (lastsMs <= 0) return { for: 'nothing' };
-  if (facts.confidence !== 'certain') return { for: 'socket', lastsMs: Math.min(lastsMs, LIKELY_MS) };
-  if (socketOnly) return { for: 'socket', lastsMs };
-  return { for: 'program', lastsMs: lastsMs === Infinity ? null : lastsMs };
+  if (!certain && !stream) lastsMs = Math.min(lastsMs, LIKELY_MS);
+  const finite = lastsMs === Infinity ? null : lastsMs;
+  if (!certain || socketOnly) return { for: 'socket', lastsMs: finite };
+  return { for: 'program', form: 'exact', lastsMs: finite };
 }

@@ -25,6 +25,11 @@ interface Best {
   second: RankedRule | null;
 }
 
+/** Above this many rules of one program, none of its decisions is remembered wider than for its destination. */
+const LISTED_RULES = 128;
+/** Programs whose list of rules is kept. */
+const LISTED_PROGRAMS = 1024;
+
 const NO_RULES: readonly Rule[] = [];
 
 function offer(best: Best, entry: RankedRule): void {
@@ -59,6 +64,7 @@ export class RuleIndex {
   readonly #anyProgram = new Destinations();
   readonly #byPath = new Map<string, Destinations>();
   readonly #entries = new Map<string, RankedRule>();
+  readonly #lists = new Map<string, readonly RankedRule[]>();
 
   /**
    * `rules` need not be sorted. A switched-off rule, a second rule with the same id and a rule whose address is none are left
@@ -86,6 +92,7 @@ export class RuleIndex {
   add(rule: Rule): boolean {
     const entry = this.#enter(rule);
     if (entry !== null) this.#destinations(rule.match.path).add(entry);
+    this.#lists.clear();
     return entry !== null;
   }
 
@@ -93,6 +100,7 @@ export class RuleIndex {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#entries.delete(id);
+    this.#lists.clear();
     const { path } = entry.rule.match;
     const destinations = this.#destinations(path);
     destinations.remove(entry);
@@ -114,6 +122,18 @@ export class RuleIndex {
           ? NO_RULES
           : dynamic.filter((entry) => first === null || compareRules(entry, first) <= 0).map((entry) => entry.rule),
     };
+  }
+
+  /** Every rule that names this program or none, in the order in which they win; null when they are too many to look at each. */
+  rulesFor(path: string): readonly RankedRule[] | null {
+    const own = this.#byPath.get(path);
+    if ((own?.size ?? 0) + this.#anyProgram.size > LISTED_RULES) return null;
+    const known = this.#lists.get(path);
+    if (known !== undefined) return known;
+    const list = [...own?.entries() ?? [], ...this.#anyProgram.entries()].sort(compareRules);
+    if (this.#lists.size >= LISTED_PROGRAMS) this.#lists.clear();
+    this.#lists.set(path, list);
+    return list;
   }
 
   #candidates(facts: Facts): readonly (readonly RankedRule[])[] {

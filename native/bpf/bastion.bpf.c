@@ -26,6 +26,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define HOOK_PASS 1
 #define LOOPBACK_INDEX 1
+/* 127.0.0.53 */
+#define STUB_ADDRESS 0x7f000035
 
 /*
  * A packet can wait between xt_bpf and the queue for as long as its sender is preempted: entries of this age below the
@@ -165,6 +167,30 @@ static __always_inline void note_peer(const struct bastion_owner *owner, __u64 c
 		bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
 }
 
+/*
+ * On loopback only what a program asks systemd-resolved's stub is looked at: whose question it was is known nowhere else.
+ * Only for sockets that are connected to it, which is what C libraries do. Source: systemd-resolved.service(8).
+ */
+static __noinline int note_stub(struct __sk_buff *skb, int received)
+{
+	struct bpf_sock *socket = skb->sk;
+	struct bastion_socket *record;
+	struct bastion_tuple tuple = {};
+	int transport;
+
+	if (!socket)
+		return 0;
+	socket = bpf_sk_fullsock(socket);
+	if (!socket || socket->dst_port != bpf_htons(DNS_PORT) ||
+	    (socket->dst_ip4 != bpf_htonl(STUB_ADDRESS) && socket->dst_ip4 != bpf_htonl(STUB_ADDRESS + 1)))
+		return 0;
+	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
+	transport = read_packet(skb, &tuple);
+	if (record && transport >= 0)
+		copy_dns(skb, &record->owner, &tuple, transport, received);
+	return 0;
+}
+
 /* sk_filter_trim_cap on receipt, after the socket was found; never drops. Stable since 4.10. */
 SEC("cgroup_skb/ingress")
 int on_ingress(struct __sk_buff *skb)
@@ -174,7 +200,11 @@ int on_ingress(struct __sk_buff *skb)
 	struct bastion_tuple tuple = {};
 	int transport;
 
-	if (!socket || skb->ifindex == LOOPBACK_INDEX)
+	if (skb->ifindex == LOOPBACK_INDEX) {
+		note_stub(skb, 1);
+		return HOOK_PASS;
+	}
+	if (!socket)
 		return HOOK_PASS;
 	socket = bpf_sk_fullsock(socket);
 	if (!socket)
@@ -216,7 +246,11 @@ int on_egress(struct __sk_buff *skb)
 	struct bpf_sock *socket = skb->sk;
 	struct bastion_socket *record;
 
-	if (!now || !socket || skb->ifindex == LOOPBACK_INDEX)
+	if (skb->ifindex == LOOPBACK_INDEX) {
+		note_stub(skb, 0);
+		return GATE_PASS;
+	}
+	if (!now || !socket)
 		return GATE_PASS;
 	socket = bpf_sk_fullsock(socket);
 	if (!socket)
@@ -226,7 +260,7 @@ int on_egress(struct __sk_buff *skb)
 	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN ||
 	    (record->until_ns && bpf_ktime_get_boot_ns() >= record->until_ns)) {
 		if (!record)
-			record = adopt(skb, socket);
+			record = adopt(skb, socket, now);
 		if (judge_packet(skb, socket, record, now) == GATE_DROP)
 			return GATE_DROP;
 		if (!record)

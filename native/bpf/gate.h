@@ -12,6 +12,9 @@
 /* What is counted for a socket goes to `traffic` after so much, and at once when the socket is closed. */
 #define FLUSH_BYTES (1 << 16)
 #define FLUSH_PACKETS 32
+/* ff02::1:2. Source: RFC 8415 section 7.1. */
+#define ALL_SERVERS_HIGH bpf_cpu_to_be64(0xff02000000000000ULL)
+#define ALL_SERVERS_LOW bpf_cpu_to_be64(0x0000000000010002ULL)
 /* Source: include/linux/socket.h. */
 #define FAMILY_V4 2
 #define FAMILY_V6 10
@@ -171,6 +174,46 @@ static __always_inline int passes_undecided(const struct bastion_settings *now, 
 	return (reply || (now->gate & BASTION_GATE_WHEN_AWAY)) && is_away(now);
 }
 
+static __always_inline int is_near_v4(const __u8 *address)
+{
+	__u32 all;
+
+	__builtin_memcpy(&all, address, sizeof(all));
+	return all == ~0U || address[0] == 10 || (address[0] == 172 && (address[1] & 0xf0) == 16) ||
+	       (address[0] == 192 && address[1] == 168) || (address[0] == 169 && address[1] == 254) ||
+	       (address[0] == 100 && (address[1] & 0xc0) == 64);
+}
+
+/*
+ * The built-in exceptions of netfilter's chain that a process's socket can send: DHCP to the link or to private addresses,
+ * neighbour discovery that cannot leave the link. helper/adapters/netfilter/rules.ts has their reasons.
+ */
+static __noinline int keeps_link(struct __sk_buff *skb)
+{
+	struct bastion_tuple tuple = {};
+	const __u8 *to = tuple.destination.address;
+	__u16 from_port, to_port;
+	__u8 hops = 0;
+
+	if (read_packet(skb, &tuple) < 0)
+		return 0;
+	from_port = bpf_ntohs(tuple.source_port);
+	to_port = bpf_ntohs(tuple.destination.port);
+	if (tuple.destination.protocol == IPPROTO_UDP && tuple.destination.family == 4)
+		return from_port == 68 && to_port == 67 && is_near_v4(to);
+	if (tuple.destination.protocol == IPPROTO_UDP) {
+		__u64 high, low;
+
+		__builtin_memcpy(&high, to, 8);
+		__builtin_memcpy(&low, to + 8, 8);
+		return from_port == 546 && to_port == 547 &&
+		       ((to[0] == 0xfe && (to[1] & 0xc0) == 0x80) || (high == ALL_SERVERS_HIGH && low == ALL_SERVERS_LOW));
+	}
+	if (tuple.destination.protocol != IPPROTO_ICMPV6 || tuple.destination.family != 6 || to_port < 133 || to_port > 136)
+		return 0;
+	return !bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, hop_limit), &hops, 1) && hops == 255 && to[0] == 0xff && to[1] == 2;
+}
+
 enum subject { STREAM, LISTENER, DATAGRAM };
 
 /* Judges a packet by the entries. A stream's permission is kept in its record, a listener's is that of one peer. */
@@ -200,7 +243,7 @@ static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record
 			report(skb, record, question, BASTION_REPORT_REFUSED);
 		return GATE_DROP;
 	}
-	if (passes_undecided(now, question->reply))
+	if (passes_undecided(now, question->reply) || (subject == DATAGRAM && keeps_link(skb)))
 		return GATE_PASS;
 	count(BASTION_COUNT_GATE_UNDECIDED);
 	report(skb, record, question, BASTION_REPORT_UNDECIDED);
@@ -301,17 +344,31 @@ static __always_inline int is_foreign(struct sock *socket, const struct bastion_
 	return BPF_CORE_READ(socket, __sk_common.skc_net.net, net_cookie) != now->network_namespace;
 }
 
-/* The record of a socket that has none: it is older than the hooks, or belongs to an MPTCP connection. */
-static __always_inline struct bastion_socket *adopt(struct __sk_buff *skb, struct bpf_sock *socket)
+/*
+ * The record of a socket that has none: it is older than the hooks, or belongs to an MPTCP connection. One for datagrams needs
+ * no owner, because each packet tells who sends it.
+ */
+static __always_inline struct bastion_socket *adopt(struct __sk_buff *skb, struct bpf_sock *socket,
+						    const struct bastion_settings *now)
 {
-	struct bastion_owner *owner = owner_of(kernel_socket(skb));
+	struct sock *raw = kernel_socket(skb);
+	struct bastion_owner *owner = owner_of(raw);
+	int datagram = socket->type == SOCKET_DATAGRAM || socket->type == SOCKET_RAW;
 	struct bastion_socket *record;
 
-	if (!owner)
+	if (!owner && (!datagram || is_kernel_socket(raw) || is_foreign(raw, now)))
 		return 0;
 	record = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (record)
+	if (!record)
+		return 0;
+	if (owner) {
 		record->owner = *owner;
+	} else {
+		record->owner.cookie = bpf_get_socket_cookie(skb);
+		record->owner.network_namespace = now->network_namespace;
+		record->owner.socket_type = socket->type;
+		record->owner.flags = BASTION_OWNER_ADOPTED;
+	}
 	return record;
 }
 

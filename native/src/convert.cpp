@@ -344,6 +344,8 @@ Napi::Object makeCounters(Napi::Env env, const Counters& counters) {
   object.Set("gateLost", counters.kernel[BASTION_COUNT_GATE_LOST]);
   object.Set("dnsLost", counters.dnsLost + counters.kernel[BASTION_COUNT_DNS_LOST]);
   object.Set("overBudget", counters.kernel[BASTION_COUNT_OVER_BUDGET]);
+  object.Set("socketsEnded", counters.reaper.ended);
+  object.Set("socketsNotEnded", counters.reaper.failed + counters.reaper.left);
   object.Set("lastTurnNs", bigint(env, counters.lastTurnNs));
   return object;
 }

@@ -187,6 +187,7 @@ Counters DataPath::counters() {
   }
   readQueueStatus(options_.queueNumber, counters.queue);
   if (kernel_) counters.kernel = kernel_->counters();
+  counters.reaper = reaper_.counters();
   return counters;
 }
 

@@ -9,11 +9,7 @@
 #include "packet.hpp"
 #include "network_namespace.hpp"
 #include "queue_socket.hpp"
-#if __has_include("socket_destroy.hpp")
-#include "socket_destroy.hpp"
-#else
-namespace bastion { struct SocketReaper { void submit(const bastion_tuple&, uint64_t) {} void stop() {} }; }
-#endif
+#include "socket_reaper.hpp"
 #include "traffic.hpp"
 
 namespace bastion {
@@ -112,6 +108,7 @@ struct Counters {
   uint64_t lastTurnNs = 0;
   QueueStatus queue;
   KernelCounters kernel{};
+  ReaperCounters reaper;
 };
 
 /// Every method may be called from any thread.

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adoption.hpp"
 #include "network_namespace.hpp"
 #include "pins.hpp"
 #include "processes.hpp"
@@ -21,6 +22,7 @@ namespace {
 
 /// Without them something is asked about that need not be, or only netfilter enforces: told, and gone on without.
 constexpr std::array optionalPrograms = {"on_ingress", "on_egress", "on_sock_release"};
+constexpr const char* gateProgram = "on_egress";
 constexpr size_t complaintBytes = 512;
 
 // libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
@@ -106,17 +108,12 @@ bool KernelPart::load(const KernelPaths& paths, bool optionalParts, bool reuse, 
   return true;
 }
 
-bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing) {
-  const PinFolders folders(paths.pinPath);
-  const UniqueFd cgroup(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!cgroup.valid()) {
-    missing.push_back({"owner hooks", paths.cgroupPath + ": " + errorText(errno)});
-    return false;
-  }
+bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate,
+                                std::vector<Missing>& missing) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_) {
     const std::string name = bpf_program__name(program);
-    if (!optionalParts && isOptional(program)) continue;
+    if ((!optionalParts && isOptional(program)) || (name == gateProgram) != gate) continue;
     complaint.clear();
     if (isForNetfilter(program)) {
       const int result = replacePin(bpf_program__fd(program), folders.programs + "/" + name);
@@ -124,10 +121,28 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
       missing.push_back({name, reason(result)});
       return false;
     }
-    const int result = attachPinned(program, cgroup.get(), folders.links + "/" + name, reuse);
+    const int result = attachPinned(program, cgroup, folders.links + "/" + name, reuse);
     if (result == 0) continue;
     missing.push_back({name, reason(result)});
     if (!isOptional(program)) return false;
+  }
+  return true;
+}
+
+bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing) {
+  const PinFolders folders(paths.pinPath);
+  const UniqueFd cgroup(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!cgroup.valid()) {
+    missing.push_back({"owner hooks", paths.cgroupPath + ": " + errorText(errno)});
+    return false;
+  }
+  // The gate comes last: it judges by what the others record, and sockets that are older than they are found before.
+  if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, false, missing)) return false;
+  if (optionalParts) {
+    for (const bastion_owner& owner : findOlderSockets()) {
+      if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "owners"), &owner.cookie, &owner, BPF_NOEXIST) < 0 && errno == E2BIG) break;
+    }
+    if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, true, missing)) return false;
   }
   // What an earlier version attached besides goes only now: everything of this one is in place.
   const auto isProgram = [this](const std::string& name) { return bpf_object__find_program_by_name(object_, name.c_str()) != nullptr; };

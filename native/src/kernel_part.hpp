@@ -17,6 +17,8 @@ struct ring_buffer;
 
 namespace bastion {
 
+struct PinFolders;
+
 struct Missing {
   std::string what;
   std::string why;
@@ -93,6 +95,8 @@ class KernelPart {
   KernelPart() = default;
   bool load(const KernelPaths& paths, bool optionalParts, bool reuse, std::string& why);
   bool attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing);
+  /// Only the gate, or all but the gate.
+  bool attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate, std::vector<Missing>& missing);
   bool start(const KernelPaths& paths, std::string& why);
   static int onPath(void* context, void* data, size_t size);
   static int onReport(void* context, void* data, size_t size);

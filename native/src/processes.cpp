@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <mutex>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -24,6 +26,8 @@ namespace {
 constexpr uint64_t cacheNs = 2 * nsPerSecond;
 constexpr int startTimeField = 22;
 constexpr unsigned maxSearchers = 4;
+/// Source: kernel/user_namespace.c, create_user_ns.
+constexpr int maxUserNamespaces = 33;
 
 std::string procPath(uint32_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
@@ -67,6 +71,60 @@ bool readIds(uint32_t pid, ProcessRecord& record) {
   return true;
 }
 
+ino_t inodeOf(int fd) {
+  struct stat info {};
+  return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
+/// In a user namespace, uids are of its users' making: there it is whoever made the outermost one below ours.
+uint32_t responsibleUser(uint32_t pid, uint32_t uid) {
+  static const UniqueFd ours(open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+  uint32_t user = uid;
+  UniqueFd space(open(procPath(pid, "ns/user").c_str(), O_RDONLY | O_CLOEXEC));
+  for (int level = 0; level < maxUserNamespaces && space.valid() && inodeOf(space.get()) != inodeOf(ours.get()); level += 1) {
+    if (ioctl(space.get(), NS_GET_OWNER_UID, &user) < 0) break;
+    space.reset(ioctl(space.get(), NS_GET_PARENT));
+  }
+  return user;
+}
+
+/// Where the version 2 hierarchy is mounted, and which of its folders is there; empty if it is not.
+struct CgroupMount {
+  std::string folder;
+  std::string root;
+};
+
+CgroupMount findCgroupMount() {
+  CgroupMount mount;
+  FILE* file = fopen("/proc/self/mountinfo", "re");
+  if (file == nullptr) return mount;
+  char* line = nullptr;
+  size_t capacity = 0;
+  while (mount.folder.empty() && getline(&line, &capacity, file) > 0) {
+    char root[PATH_MAX];
+    char folder[PATH_MAX];
+    static_assert(PATH_MAX == 4096, "the widths below");
+    const bool ours = strstr(line, " - cgroup2 ") != nullptr;
+    if (ours && sscanf(line, "%*u %*u %*s %4095s %4095s", root, folder) == 2) mount = {folder, root};
+  }
+  free(line);
+  fclose(file);
+  return mount;
+}
+
+/// A cgroup's number is its folder's inode. Source: fs/kernfs, kernfs_ino on 64-bit machines.
+uint64_t readCgroup(uint32_t pid) {
+  static const CgroupMount mount = findCgroupMount();
+  const std::string text = readSmall(procPath(pid, "cgroup"));
+  // Last of all, after those of version 1.
+  const size_t start = text.starts_with("0::") ? 3 : text.find("\n0::") + 4;
+  if (mount.folder.empty() || start < 3 || start > text.size()) return 0;
+  std::string path = text.substr(start, text.find('\n', start) - start);
+  if (mount.root != "/" && path.starts_with(mount.root)) path.erase(0, mount.root.size());
+  struct stat info {};
+  return stat((mount.folder + path).c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
 template <class Visit>
 void eachNumber(const std::string& folder, Visit visit) {
   DIR* directory = opendir(folder.c_str());
@@ -95,18 +153,6 @@ uint64_t socketInode(int folder, const char* name) {
   constexpr int flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
   if (statx(folder, name, flags, STATX_TYPE | STATX_INO, &info) < 0 || !S_ISSOCK(info.stx_mode)) return 0;
   return makedev(info.stx_dev_major, info.stx_dev_minor) == device ? info.stx_ino : 0;
-}
-
-bool holdsSocket(const SocketHolding& holding, uint64_t wanted) {
-  const std::string folder = procPath(holding.pid, "fd");
-  if (socketInode(AT_FDCWD, (folder + "/" + std::to_string(holding.descriptor)).c_str()) == wanted) return true;
-  bool found = false;
-  // The process may have moved it to another descriptor.
-  eachNumber(folder, [&](int directory, const char* name) {
-    found = socketInode(directory, name) == wanted;
-    return !found;
-  });
-  return found;
 }
 
 /// Runs the same work here and on a few more processors, if the system gives threads for it.
@@ -138,6 +184,18 @@ std::vector<uint32_t> allProcesses() {
 
 }  // namespace
 
+bool holdsSocket(const SocketHolding& holding, uint64_t wanted) {
+  const std::string folder = procPath(holding.pid, "fd");
+  if (socketInode(AT_FDCWD, (folder + "/" + std::to_string(holding.descriptor)).c_str()) == wanted) return true;
+  bool found = false;
+  // The process may have moved it to another descriptor.
+  eachNumber(folder, [&](int directory, const char* name) {
+    found = socketInode(directory, name) == wanted;
+    return !found;
+  });
+  return found;
+}
+
 bool sameProcess(const ProcessRecord& a, const ProcessRecord& b) {
   return a.pid == b.pid && a.startNs == b.startNs && a.uid == b.uid && sameExecutable(a.executable, b.executable);
 }
@@ -151,7 +209,38 @@ std::optional<ProcessRecord> readProcess(uint32_t pid) {
   record.path = readLink(procPath(pid, "exe"));
   const std::string space = readLink(procPath(pid, "ns/mnt"));
   if (space.size() > 5) record.mountNamespace = static_cast<uint32_t>(strtoul(space.c_str() + 5, nullptr, 10));
+  record.user = responsibleUser(pid, record.uid);
+  record.cgroup = readCgroup(pid);
   return record;
+}
+
+bastion_owner ownerOf(const ProcessRecord& record, uint64_t cookie, uint64_t networkNamespace) {
+  bastion_owner owner{};
+  owner.cookie = cookie;
+  owner.start_ns = record.startNs;
+  owner.network_namespace = networkNamespace;
+  owner.cgroup = record.cgroup;
+  owner.executable = record.executable;
+  owner.pid = record.pid;
+  owner.uid = record.uid;
+  owner.gid = record.gid;
+  owner.mount_namespace = record.mountNamespace;
+  owner.user = record.user;
+  memcpy(owner.command, record.command, sizeof owner.command);
+  return owner;
+}
+
+bastion_owner ownerOf(const ProcessRecord& record) {
+  bastion_owner owner{};
+  owner.start_ns = record.startNs;
+  owner.executable = record.executable;
+  owner.pid = record.pid;
+  owner.uid = record.uid;
+  owner.gid = record.gid;
+  owner.user = record.uid;
+  owner.mount_namespace = record.mountNamespace;
+  memcpy(owner.command, record.command, sizeof owner.command);
+  return owner;
 }
 
 std::string runningPath(uint32_t pid, const bastion_executable& executable) {

@@ -5,20 +5,6 @@ namespace bastion {
 
 namespace {
 
-bastion_owner ownerOf(const ProcessRecord& record, uint64_t cookie, uint64_t networkNamespace) {
-  bastion_owner owner{};
-  owner.cookie = cookie;
-  owner.start_ns = record.startNs;
-  owner.network_namespace = networkNamespace;
-  owner.executable = record.executable;
-  owner.pid = record.pid;
-  owner.uid = record.uid;
-  owner.gid = record.gid;
-  owner.mount_namespace = record.mountNamespace;
-  memcpy(owner.command, record.command, sizeof owner.command);
-  return owner;
-}
-
 bool sameSockets(const std::vector<FoundSocket>& a, const std::vector<FoundSocket>& b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); i += 1) {
@@ -115,7 +101,9 @@ Attribution Resolver::resolve(const ResolveJob& job, const Candidates& candidate
     attribution.owner = recorded;
     attribution.evidence = Evidence::kernel;
   } else {
-    attribution.owner = ownerOf(*holder, job.cookie, networkNamespace_);
+    attribution.owner = ownerOf(*holder);
+    attribution.owner->cookie = job.cookie;
+    attribution.owner->network_namespace = networkNamespace_;
     attribution.evidence = Evidence::sockDiag;
   }
   attribution.path = holder->path;

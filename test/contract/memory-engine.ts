@@ -6,7 +6,7 @@ import type { EngineApi, EngineEvents, FlowRecord, PromptView, TrafficTotal } fr
 
 const STATISTICS: Statistics = {
   packets: 0, connections: 0, allowed: 0, denied: 0, prompts: 0, prompts_expired: 0, rules: 0, queue_length: 0, queue_dropped: 0,
-  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 0,
+  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 0,
 };
 
 /** A rule row with what is not given filled in. */

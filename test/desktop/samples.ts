@@ -32,7 +32,7 @@ export function statusOf(change: Partial<HelperStatus> = {}): HelperStatus {
     statistics: {
       packets: 18_223, connections: 5120, allowed: 4987, denied: 133, prompts: 21, prompts_expired: 2, rules: 34,
       queue_length: 0, queue_dropped: 0, queue_user_dropped: 0, queue_overruns: 0, held: 1, default_verdicts: 0,
-      unidentified: 0, kernel_decided: 4311, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 5_400_000,
+      unidentified: 0, kernel_decided: 4311, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 5_400_000,
     },
     ...change,
   };

@@ -1,8 +1,11 @@
 /** Somebody changes our netfilter rules while the helper runs: how soon they are back, what is said of it, what it costs. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { HelperClient } from '../../helper/contract/client.ts';
+import type { NetfilterChanges } from '../../native/binding.ts';
 import { Lab } from '../lab/lab.ts';
+import { ROOT } from '../lab/process.ts';
 import type { Backend } from '../lab/ruleset-client.ts';
 import { FULL_SIZE, clientOf, noLab, until } from './support.ts';
 import { RulesBed, listing, oursIn } from './support-rules.ts';
@@ -174,5 +177,50 @@ END`);
     } finally {
       client.close();
     }
+  });
+});
+
+/** Watches, lets its thread of JavaScript wait while others change the rules, and prints what it is told then. */
+const WATCHER = `
+const { loadBinding } = await import(process.argv[1]);
+const { execFileSync } = await import('node:child_process');
+const keep = setInterval(() => undefined, 1000);
+const watch = loadBinding(process.argv[2]).watchNetfilter({ legacy: process.argv[4] === 'legacy' }, (changes) => {
+  console.log(JSON.stringify(changes));
+  watch.close();
+  watch.close();
+  clearInterval(keep);
+});
+execFileSync('sh', ['-c', process.argv[3]]);
+`;
+
+describe('the watch itself', { skip }, () => {
+  async function told(script: string, variant: 'nft' | 'legacy', before = ''): Promise<NetfilterChanges> {
+    await using lab = await Lab.create({ startHelper: false });
+    await asRoot(lab, before);
+    const parts = [join(ROOT, 'native/binding.ts'), join(ROOT, 'build/native/bastion.node'), script, variant];
+    const done = await lab.run([process.execPath, '--input-type=module', '-e', WATCHER, ...parts], { as: 'root', timeoutMs: 20_000 });
+    assert.deepEqual([done.status, done.stderr], [0, '']);
+    return JSON.parse(done.stdout) as NetfilterChanges;
+  }
+
+  test('what happens while JavaScript is busy is told together, each program once', async () => {
+    const { by, unnamed } = await told('exec nft -f /dev/stdin <<END\nadd table ip a\nEND', 'nft');
+    assert.deepEqual([by.map(({ command }) => command), unnamed], [['nft'], false]);
+  });
+
+  test('at most 16 programs are named, the rest are somebody', async () => {
+    const { by, unnamed } = await told('for i in $(seq 20); do nft add table ip t$i; done', 'nft');
+    assert.deepEqual([by.length, unnamed], [16, true]);
+    assert.equal(new Set(by.map(({ pid }) => pid)).size, 16);
+  });
+
+  test('xtables do not say who it was', async () => {
+    assert.deepEqual(await told('iptables-legacy -t mangle -A OUTPUT -j ACCEPT', 'legacy'), { by: [], unnamed: true });
+  });
+
+  test('a rule of xtables that is replaced by one of the same length is noticed too', async () => {
+    const rule = (change: string, source: string): string => `iptables-legacy -t mangle ${change} -s ${source} -j ACCEPT`;
+    assert.deepEqual(await told(rule('-R OUTPUT 1', '10.0.0.2'), 'legacy', rule('-A OUTPUT', '10.0.0.1')), { by: [], unnamed: true });
   });
 });

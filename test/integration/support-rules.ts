@@ -18,7 +18,7 @@ export async function listing(lab: Lab, backend: Backend = 'iptables-nft'): Prom
 
 /** Chains, rules and jumps of ours, in order. */
 export function oursIn(lines: readonly string[]): string[] {
-  return lines.filter((line) => /^:BASTION_|^-A BASTION_|-j BASTION_/u.test(line));
+  return lines.filter((line) => /^:BASTION_|^-A BASTION_|-j BASTION_[A-Z_]+$/u.test(line));
 }
 
 /** No rule of others stands before our jumps in their chains. */

@@ -6,10 +6,10 @@ import type { LabOptions } from '../lab/lab.ts';
 import { clientOf, copyInto, noLab, until } from '../integration/support.ts';
 import { Traffic, flushRules, trafficProgram } from './support.ts';
 
-const TRIES = 200;
+const TRIES = 100;
 /** A receiver thread counts as away after 3 s without a turn. */
 const AWAY_LIMIT_MS = 8000;
-const TIMEOUT_MS = '50';
+const TIMEOUT_MS = '20';
 const NETFILTER = ['its rules in place', 'emptied'] as const;
 
 interface Case {
@@ -29,13 +29,13 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   describe(`no helper, after ${signal}`, { skip: noLab() }, () => {
     for (const { name, options, undecided } of CASES) {
       for (const netfilter of NETFILTER) {
-        test(`${name}, netfilter ${netfilter}: undecided is ${undecided === 'drop' ? 'dropped' : 'passed'}, decided is as decided`, async () => {
+        test(`${name}, netfilter ${netfilter}: undecided is ${undecided === 'drop' ? 'dropped' : 'passed'}, decided is as decided`, async (t) => {
           await using lab = await Lab.create(options);
           const client = clientOf(lab);
+          t.after(() => { client.close(); });
           const [allowed = '', denied = '', stranger = ''] = ['allowed', 'denied', 'stranger'].map((copy) => copyInto(lab, trafficProgram(), copy));
           await client.addRule({ action: 'allow', path: allowed });
           await client.addRule({ action: 'deny', path: denied });
-          client.close();
           const decided = await Promise.all([
             Traffic.start(lab, [allowed, 'connect', lab.peer4, '7', '1500']),
             Traffic.start(lab, [allowed, 'datagrams', lab.peer6, '7', 'lab-tag:allowed;']),

@@ -52,13 +52,13 @@ async function talk(lab: Lab, path: string): Promise<Talking> {
 
 describe('Multipath TCP', { skip: noMultipath() }, () => {
   for (const state of STATES) {
-    test(`${state}: what is allowed everywhere uses all its ways`, async () => {
+    test(`${state}: what is allowed everywhere uses all its ways`, async (t) => {
       await using lab = await Lab.create({ defaultAction: 'deny' });
       const server = await prepare(lab);
       const client = clientOf(lab);
+      t.after(() => { client.close(); });
       const path = copyInto(lab, program('multipath'));
       await client.addRule({ action: 'allow', path });
-      client.close();
       await lab.peer.watch();
       const first = await talk(lab, path);
       await until('the further subflows', async () => {
@@ -78,13 +78,13 @@ describe('Multipath TCP', { skip: noMultipath() }, () => {
       await server.end();
     });
 
-    test(`${state}: what is allowed to one address opens no subflow to another one`, async () => {
+    test(`${state}: what is allowed to one address opens no subflow to another one`, async (t) => {
       await using lab = await Lab.create({ defaultAction: 'deny' });
       const server = await prepare(lab);
       const client = clientOf(lab);
+      t.after(() => { client.close(); });
       const path = copyInto(lab, program('multipath'));
       await client.addRule({ action: 'allow', path, address: lab.peer4 });
-      client.close();
       await (await talk(lab, path)).end();
       if (state.startsWith('the helper killed')) await lab.stopHelper('SIGKILL');
       if (state.endsWith('emptied')) await flushRules(lab);

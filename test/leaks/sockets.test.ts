@@ -1,6 +1,7 @@
 /** One socket or port that was decided before: nothing of that decision goes to another program or another destination. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { HelperClient } from '../../helper/contract/client.ts';
 import { Lab } from '../lab/lab.ts';
 import { FULL_SIZE, clientOf, copyInto, noLab, program, until } from '../integration/support.ts';
@@ -32,8 +33,9 @@ interface Scene {
 }
 
 /** A program that may send everywhere, the same at another path that may not, and default_action deny. */
-async function scene(lab: Lab): Promise<Scene> {
+async function scene(t: TestContext, lab: Lab): Promise<Scene> {
   const client = clientOf(lab);
+  t.after(() => { client.close(); });
   const allowed = copyInto(lab, program('sockets'), 'allowed');
   const denied = copyInto(lab, program('sockets'), 'denied');
   await client.addRule({ action: 'allow', path: allowed });
@@ -47,10 +49,9 @@ async function said(lab: Lab, argv: readonly string[]): Promise<string> {
 
 describe('a port or socket that another program used before', { skip: noLab() }, () => {
   for (const state of STATES) {
-    test(`after a server's reset, ${state}: the same source port opens nothing for a denied program`, async () => {
+    test(`after a server's reset, ${state}: the same source port opens nothing for a denied program`, async (t) => {
       await using lab = await Lab.create({ defaultAction: 'deny' });
-      const { client, allowed, denied } = await scene(lab);
-      client.close();
+      const { allowed, denied } = await scene(t, lab);
       for (const address of [lab.peer4, lab.peer6]) {
         assert.equal(await said(lab, [allowed, 'from', 'tcp', address, CLOSED_PORT, FROM_PORT, 'x']), 'ECONNREFUSED');
       }
@@ -61,10 +62,9 @@ describe('a port or socket that another program used before', { skip: noLab() },
       assert.deepEqual([counts.lost, counts.of(`tcp/${CLOSED_PORT}`), counts.of(`tcp6/${CLOSED_PORT}`)], [0, 0, 0]);
     });
 
-    test(`a shared source port, ${state}: a denied program sends nothing beside an allowed one`, async () => {
+    test(`a shared source port, ${state}: a denied program sends nothing beside an allowed one`, async (t) => {
       await using lab = await Lab.create({ defaultAction: 'deny' });
-      const { client, allowed, denied } = await scene(lab);
-      client.close();
+      const { allowed, denied } = await scene(t, lab);
       const holder = new Talking(lab.spawn([allowed, 'hold', 'udp', lab.peer4, '7', FROM_PORT, 'allowed']));
       assert.equal(await holder.line(), 'sent');
       const stream = new Talking(lab.spawn([allowed, 'hold', 'tcp', lab.peer4, '7', FROM_PORT, 'allowed']));
@@ -81,15 +81,14 @@ describe('a port or socket that another program used before', { skip: noLab() },
     });
 
     for (const how of ['exec', 'pass'] as const) {
-      test(`a connection handed over by ${how}, ${state}: it is its connector's, and ends when that one is denied`, async () => {
+      test(`a connection handed over by ${how}, ${state}: it is its connector's, and ends when that one is denied`, async (t) => {
         await using lab = await Lab.create({ defaultAction: 'deny' });
-        const { client, allowed, denied } = await scene(lab);
+        const { client, allowed, denied } = await scene(t, lab);
         await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'before']);
         await lab.peer.watch();
         assert.equal(await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'handed']), 'sent');
         assert.equal((await lab.peer.counts()).of('tag/handed'), 1, 'docs/security.md: a connection is its connector\'s');
         await client.addRule({ action: 'deny', path: allowed });
-        client.close();
         await said(lab, [allowed, 'lend', how, lab.peer4, '7', denied, 'last']);
         await bring(lab, state);
         await lab.peer.watch();
@@ -104,11 +103,10 @@ describe('a port or socket that another program used before', { skip: noLab() },
 describe('one socket that goes to several places', { skip: noLab() }, () => {
   for (const state of STATES) {
     for (const way of ['spread', 'batch'] as const) {
-      test(`${String(DESTINATIONS)} destinations by ${way}, ${state}: exactly the allowed ones arrive`, async () => {
+      test(`${String(DESTINATIONS)} destinations by ${way}, ${state}: exactly the allowed ones arrive`, async (t) => {
         await using lab = await Lab.create({ defaultAction: 'deny' });
-        const { client, allowed } = await scene(lab);
+        const { client, allowed } = await scene(t, lab);
         await client.addRule({ action: 'deny', path: allowed, address: DENIED_NETWORK });
-        client.close();
         const send = (tag: string): Promise<string> => said(lab, [allowed, way, FIRST, String(DESTINATIONS), '9', tag]);
         await lab.peer.watch();
         await send('first');
@@ -133,13 +131,13 @@ describe('one socket that goes to several places', { skip: noLab() }, () => {
     }
 
     for (const protocol of ['tcp', 'udp'] as const) {
-      test(`${protocol}, connected again elsewhere, ${state}: the first decision does not count there`, async () => {
+      test(`${protocol}, connected again elsewhere, ${state}: the first decision does not count there`, async (t) => {
         await using lab = await Lab.create({ defaultAction: 'deny' });
         const client = clientOf(lab);
+        t.after(() => { client.close(); });
         const path = copyInto(lab, program('sockets'));
         await client.addRule({ action: 'allow', path, address: lab.peer4 });
         await client.addRule({ action: 'allow', path, address: lab.peer6 });
-        client.close();
         const second = { 4: '198.18.9.9', 6: 'fd78::99' } as const;
         await said(lab, [path, 'again', protocol, lab.peer4, lab.peer4, '7', 'warm']);
         await said(lab, [path, 'again', protocol, lab.peer6, lab.peer6, '7', 'warm']);
@@ -154,13 +152,13 @@ describe('one socket that goes to several places', { skip: noLab() }, () => {
         if (protocol === 'tcp') assert.deepEqual([counts.of('syn/7'), counts.of('syn6/7')], [1, 1]);
       });
 
-      test(`${protocol} with a source route, ${state}: the first place of it is what counts`, async () => {
+      test(`${protocol} with a source route, ${state}: the first place of it is what counts`, async (t) => {
         await using lab = await Lab.create({ defaultAction: 'deny' });
         const client = clientOf(lab);
+        t.after(() => { client.close(); });
         const path = copyInto(lab, program('sockets'));
         await client.addRule({ action: 'allow', path, address: lab.peer4 });
         await client.addRule({ action: 'allow', path, address: lab.peer6 });
-        client.close();
         await said(lab, [path, 'again', protocol, lab.peer4, lab.peer4, '7', 'warm']);
         await said(lab, [path, 'again', protocol, lab.peer6, lab.peer6, '7', 'warm']);
         await bring(lab, state);

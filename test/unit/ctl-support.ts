@@ -39,7 +39,7 @@ export const STATUS: HelperStatus = {
   version: '3.0.0', mode: 'enforcing', state: 'protecting', degradedReasons: [], pausedUntilMs: 0, loadErrors: [],
   statistics: {
     packets: 10, connections: 9, allowed: 8, denied: 1, prompts: 2, prompts_expired: 1, rules: 3, queue_length: 0, queue_dropped: 0,
-    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 3_900_000,
+    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 3_900_000,
   },
 };
 

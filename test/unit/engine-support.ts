@@ -1,12 +1,13 @@
 /** An engine between fakes that record: clock, timers, data path, store. Nothing here decides anything. */
 import assert from 'node:assert/strict';
 import type { PromptEnd } from '../../helper/contract/types.ts';
-import type { Attribution, Owner, Rule, Tuple } from '../../helper/contract/vocabulary.ts';
+import type { Attribution, ExecutableId, Owner, Rule, Tuple } from '../../helper/contract/vocabulary.ts';
 import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
 import { Engine } from '../../helper/engine.ts';
 import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import type {
-  Ask, AskAnswer, DataPath, DataPathCounters, LoadedRules, NewRule, RememberedDecision, RuleStore, RunState, Session, Settings,
+  Ask, AskAnswer, DataPath, DataPathCounters, GatePosture, LoadedRules, NewRule, RememberedDecision, RememberedFlow, RuleStore,
+  RunState, Session, Settings, Traffic,
 } from '../../helper/ports.ts';
 import { PATH, tuple } from './policy-support.ts';
 import { nonces, owner } from './prompt-support.ts';
@@ -23,7 +24,7 @@ export const SETTINGS: Settings = {
 const COUNTERS: DataPathCounters = {
   packets: 10, asks: 5, accepted: 3, refused: 1, dropped: 1, defaultVerdicts: 0, limitDrops: 0, unidentified: 0, remembered: 0,
   queueLength: 0, queueDropped: 0, queueUserDropped: 0, overruns: 0, held: 0, kernelAllowed: 7, kernelRefused: 2, ringLost: 0,
-  lastTurnNs: 0n,
+  gateUndecided: 0, gateRefused: 0, gateUntracked: 0, gateLost: 0, dnsLost: 0, overBudget: 0, lastTurnNs: 0n,
 };
 
 /** Time and timers that move only when told. */
@@ -73,6 +74,13 @@ export class FakeDataPath implements DataPath {
   readonly calls: string[] = [];
   readonly answers: AskAnswer[] = [];
   remembered: RememberedDecision[] = [];
+  flows: readonly RememberedFlow[] = [];
+  policy = 0n;
+  gate: GatePosture | null = null;
+  /** Paths whose file is another one than the one that runs. */
+  readonly replacedFiles = new Set<string>();
+  /** By slot. */
+  counted: readonly number[] = [];
   defaultVerdict = '';
 
   answer(answers: readonly AskAnswer[]): number {
@@ -86,9 +94,32 @@ export class FakeDataPath implements DataPath {
     this.remembered.push(...entries);
   }
 
-  forgetAll(): void {
-    this.calls.push('forgetAll');
-    this.remembered = [];
+  replaceAll({ programs, flows, policy }: Parameters<DataPath['replaceAll']>[0]): void {
+    this.calls.push('replaceAll');
+    this.remembered = [...programs];
+    this.flows = flows;
+    this.policy = policy;
+  }
+
+  adopt(policy: bigint): boolean {
+    this.calls.push('adopt');
+    return policy === this.policy;
+  }
+
+  verify(_executable: ExecutableId, path: string): boolean {
+    return !this.replacedFiles.has(path);
+  }
+
+  setGate(posture: GatePosture): void {
+    this.gate = posture;
+  }
+
+  hits(): readonly number[] {
+    return this.counted;
+  }
+
+  traffic(): readonly Traffic[] {
+    return [];
   }
 
   setDefaultVerdict(verdict: string): void {

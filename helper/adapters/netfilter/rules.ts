@@ -181,7 +181,7 @@ export function checkSpec(spec: RulesetSpec): void {
   if (!Number.isInteger(refuseMark) || refuseMark < 1 || refuseMark > 0x8000_0000 || !Number.isInteger(Math.log2(refuseMark))) {
     throw new BastionError('InvalidArgument', 'The refusal mark must be one bit of 32.');
   }
-  for (const path of xtPrograms === null ? [] : Object.values(xtPrograms)) {
+  for (const path of xtPrograms === null ? [] : [xtPrograms.allow, xtPrograms.refuse, xtPrograms.hold, xtPrograms.reply]) {
     if (!/^\/[A-Za-z0-9_./-]+$/u.test(path) || path.length >= XT_BPF_PATH_MAX_BYTES) {
       throw new BastionError('InvalidArgument', 'The path of a pinned program is not usable in a rule.');
     }

@@ -92,6 +92,8 @@ export function statusText(context: Context, status: HelperStatus): string {
     { name: 'Packets', value: `${count(numbers.packets)} seen here, ${count(numbers.kernel_decided)} decided in the kernel` },
     { name: 'Unidentified', value: unlessZero(numbers.unidentified, 'packets without a known program'), paint: warn },
     { name: 'Lost', value: unlessZero(lost, 'packets because the queue was full'), paint: warn },
+    { name: 'Gate', value: unlessZero(numbers.gate_dropped, 'packets stopped that netfilter had let pass'), paint: warn },
+    { name: 'Over limits', value: unlessZero(numbers.over_budget, 'times that one user filled his share of a table'), paint: warn },
     { name: 'Names', value: `${count(numbers.names)} known, ${count(numbers.dns_ignored)} DNS messages ignored` },
     { name: 'Names lost', value: unlessZero(numbers.names_lost, 'for lack of room'), paint: warn },
     { name: 'Rules put back', value: unlessZero(numbers.rules_mended, 'times, after another program changed them'), paint: warn },

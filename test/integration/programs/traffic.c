@@ -1,7 +1,7 @@
 /*
  * Traffic without end, for tests of what happens to it meanwhile.
  *
- *   traffic connect ADDRESS PORT TIMEOUT_MS     one connection after another, each closed as soon as it is open
+ *   traffic connect ADDRESS PORT TIMEOUT_MS     one connection each millisecond at most, closed as soon as it is open
  *   traffic datagrams ADDRESS PORT TEXT         one datagram each millisecond on a connected socket
  *   traffic anew ADDRESS PORT TEXT              one datagram each millisecond, each from a socket of its own
  *   traffic stream ADDRESS PORT TEXT            1 KiB each millisecond over one connection to an echo server
@@ -113,11 +113,14 @@ static int connect_once(int timeout_ms) {
 
 static void connections(int timeout_ms) {
   for (;;) {
+    double end = now_ms() + TICK_MS;
     seen.sent++;
     int error = connect_once(timeout_ms);
     if (error == 0) note_received(1);
     else note_refused(error);
-    serve(0, 0);
+    do {
+      serve(0, TICK_MS);
+    } while (now_ms() < end);
   }
 }
 

@@ -35,11 +35,23 @@ const PIN_DIR = '/sys/fs/bpf/bastion';
 
 export { ADDRESSES };
 export const ROUTED_PREFIX = 'fd79::';
+/** Nobody has it. */
+export const MOVED_ADDRESS = '10.77.0.200';
 
 const SETTINGS = { mode: 'enforcing', defaultAction: 'ask', more: 'prompt_timeout_s = 5' } as const;
 
-function rulesText(allowed: string): string {
-  return `[[rule]]\nid = "allowed"\naction = "allow"\napplication = { path = "${allowed}" }\n`;
+function rulesText(binDir: string): string {
+  return `[[rule]]
+id = "allowed"
+action = "allow"
+application = { path = "${binDir}/allowed" }
+
+[[rule]]
+id = "moved"
+action = "allow"
+application = { path = "${binDir}/moved" }
+destination = { address = "${MOVED_ADDRESS}" }
+`;
 }
 
 export interface Running {
@@ -52,8 +64,11 @@ export interface Running {
 
 export class Machine {
   readonly folder = FOLDER;
-  /** A program that a rule allows everything, and one that no rule names; usage in traffic.c. */
+  /** A program that a rule allows everything; usage of all three in traffic.c. */
   readonly allowed: string;
+  /** One that may speak to MOVED_ADDRESS only. */
+  readonly moved: string;
+  /** One that no rule names. */
   readonly undecided: string;
   readonly peer: Peer;
   readonly client: HelperClient;
@@ -68,8 +83,9 @@ export class Machine {
     this.#log = log;
     this.peer = peer;
     this.allowed = join(ground.binDir, 'allowed');
+    this.moved = join(ground.binDir, 'moved');
     this.undecided = join(ground.binDir, 'undecided');
-    for (const path of [this.allowed, this.undecided]) {
+    for (const path of [this.allowed, this.moved, this.undecided]) {
       copyFileSync(compiled('traffic', FOLDER), path);
       chmodSync(path, 0o755);
     }
@@ -78,7 +94,7 @@ export class Machine {
 
   /** Everything but the helper; the interface eth0 exists and is down. */
   static async create(): Promise<Machine> {
-    const ground = layGround('guest', FOLDER, ROOT_USER, { ...SETTINGS, rules: rulesText(join(FOLDER, 'bin/allowed')) });
+    const ground = layGround('guest', FOLDER, ROOT_USER, { ...SETTINGS, rules: rulesText(join(FOLDER, 'bin')) });
     const log = openSync(join(FOLDER, 'log'), 'a');
     makeNetwork();
     const peer = await Peer.start(enterNamespace(PEER_NAMESPACE), FOLDER, log);

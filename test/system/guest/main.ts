@@ -1,5 +1,5 @@
 /** The program inside the virtual machine: every check in its order, each with all that were before it. */
-import { enforcementChecks, flushCheck, loadCheck, returnCheck } from './enforcement-checks.ts';
+import { enforcementChecks, flushCheck, loadCheck, natCheck, returnCheck } from './enforcement-checks.ts';
 import { Machine } from './machine.ts';
 import { firstChecks, networkChecks } from './network-checks.ts';
 import { Report } from './report.ts';
@@ -15,11 +15,11 @@ const machine = await Machine.create();
 const checks: readonly Check[] = [
   { name: 'the helper starts', run: async () => { await machine.startHelper(); return ''; } },
   loadCheck,
-  ...when('enforcing', [...firstChecks, ...networkChecks, ...enforcementChecks, ...tunnelChecks]),
+  ...when('enforcing', [...firstChecks, ...networkChecks, ...enforcementChecks, natCheck, ...tunnelChecks]),
   flushCheck,
   ...when('with nothing but the gate', [...networkChecks, ...enforcementChecks, gateTunnelCheck]),
   returnCheck,
-  ...when('after the restart', enforcementChecks),
+  ...when('after the restart', [...enforcementChecks, natCheck]),
 ];
 for (const check of checks) await report.check(machine, check);
 report.done();

@@ -1,0 +1,225 @@
+/**
+ * Keeps what the data path remembers equal to what the rules say: with a change of the rules everything that was remembered
+ * is decided again in the same turn, at the end of a memory only what ends. What nobody has decided any more is left out, and
+ * the data path asks about it with its next packet.
+ */
+import type { BootNs } from '../contract/vocabulary.ts';
+import type { DataPath, Logger, RememberedDecision, RememberedFlow } from '../ports.ts';
+import { Alarm } from './alarm.ts';
+import { factsOf } from './decide.ts';
+import type { Decider, Held } from './decider.ts';
+import type { EngineDeps } from './deps.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { HitSlots } from './hit-slots.ts';
+import type { Ledger, LedgerEntry } from './ledger.ts';
+import type { Modes } from './modes.ts';
+import type { RuleBook } from './rule-book.ts';
+import type { Turn } from './turn.ts';
+
+/** Programs whose file is looked at, and processes that are looked for, in one turn: each costs system calls. */
+const LOOKS = 1024;
+/** A program that replaces its own file again and again has everything decided again this often and not more. */
+const REPLACED_NS = 1_000_000_000n;
+/** Reading the counts of every rule costs a system call for each: who lists rules more often sees the same counts. */
+const COUNT_AGAIN_NS = 1_000_000_000n;
+
+export interface MemoryDeskOptions {
+  readonly deps: Pick<EngineDeps, 'clock' | 'processes' | 'schedule'> & { readonly logger: Logger };
+  readonly book: RuleBook;
+  readonly modes: Modes;
+  readonly decider: Decider;
+  readonly ledger: Ledger;
+  readonly slots: HitSlots;
+  /** A memory ends, or a program's file was replaced: `renew` wants a turn. */
+  onDue(): void;
+}
+
+/** Answers that are asked for many times in one turn, and looked for once. */
+class Looks {
+  readonly #known = new Map<string, boolean>();
+  #left = LOOKS;
+
+  /** False too where too much was looked for already. */
+  is(key: string, look: () => boolean): boolean {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const found = this.#left > 0 && look();
+    this.#left -= 1;
+    this.#known.set(key, found);
+    return found;
+  }
+}
+
+export class MemoryDesk {
+  readonly #options: MemoryDeskOptions;
+  readonly #endAlarm: Alarm;
+  readonly #replacedAlarm: Alarm;
+  #dataPath: DataPath | null = null;
+  /** Of what the data path remembers now; null where that is not known. */
+  #policy: bigint | null = null;
+  #replaced = false;
+  #countedNs: BootNs | null = null;
+
+  constructor(options: MemoryDeskOptions) {
+    this.#options = options;
+    const { schedule } = options.deps;
+    this.#endAlarm = new Alarm(schedule, () => { options.onDue(); });
+    this.#replacedAlarm = new Alarm(schedule, () => {
+      this.#replaced = true;
+      options.onDue();
+    });
+  }
+
+  /** What an earlier helper let this data path remember is kept if the rules are the same. */
+  attach(dataPath: DataPath | null): void {
+    const { ledger, slots } = this.#options;
+    this.#dataPath = dataPath;
+    this.#policy = null;
+    this.#arm();
+    if (dataPath === null) return;
+    dataPath.setGate(this.#options.modes.gate());
+    const policy = this.#assign();
+    if (!dataPath.adopt(policy)) {
+      ledger.fill([]);
+      dataPath.replaceAll({ programs: [], flows: [], policy });
+    }
+    slots.begin(dataPath.hits());
+    this.#policy = policy;
+    this.#arm();
+  }
+
+  /** Rules, mode, pause or settings may be others now. */
+  refresh(turn: Turn): void {
+    if (this.#dataPath === null) return;
+    this.#dataPath.setGate(this.#options.modes.gate());
+    const policy = this.#assign();
+    if (policy !== this.#policy) this.#replace(policy, this.#decideAll(turn), this.#dataPath);
+    this.#arm();
+  }
+
+  /** Decides again what ends now, and everything after a program's file was replaced. */
+  renew(turn: Turn): void {
+    const { ledger } = this.#options;
+    if (this.#dataPath === null || this.#policy === null) return;
+    if (this.#replaced) this.#replace(this.#policy, this.#decideAll(turn), this.#dataPath);
+    else if (ledger.endsNs !== null && ledger.endsNs <= turn.instant.bootNs) this.#decideDue(turn, this.#policy, this.#dataPath);
+    this.#arm();
+  }
+
+  /** Follows new entries: call it when a turn has ended. */
+  follow(): void {
+    this.#arm();
+  }
+
+  /** The file of a program that is remembered is another one. */
+  replaced(): void {
+    if (!this.#replacedAlarm.isSet) this.#replacedAlarm.set(this.#options.deps.clock.bootNs() + REPLACED_NS);
+  }
+
+  /** Adds what the kernel counted meanwhile to the uses of the rules; emits nothing. */
+  countHits(): void {
+    const { deps: { clock } } = this.#options;
+    const nowNs = clock.bootNs();
+    if (this.#dataPath === null || (this.#countedNs !== null && nowNs - this.#countedNs < COUNT_AGAIN_NS)) return;
+    this.#countedNs = nowNs;
+    this.#count(this.#dataPath);
+  }
+
+  close(): void {
+    this.#dataPath = null;
+    this.#endAlarm.set(null);
+    this.#replacedAlarm.set(null);
+  }
+
+  #assign(): bigint {
+    const { book, modes, slots } = this.#options;
+    const rules = book.sorted();
+    slots.assign(rules);
+    const { settings, mode, pausedUntilNs, sessions } = modes;
+    return fingerprint({ rules, settings, mode, pausedUntilNs, sessions });
+  }
+
+  #count(dataPath: DataPath): void {
+    const { book, deps: { clock }, slots } = this.#options;
+    const wallMs = clock.wallMs();
+    slots.count(dataPath.hits(), (ruleId, count) => {
+      if (book.has(ruleId)) book.hit(ruleId, wallMs, count);
+    });
+  }
+
+  #replace(policy: bigint, entries: readonly LedgerEntry[], dataPath: DataPath): void {
+    const { ledger, slots } = this.#options;
+    const programs: RememberedDecision[] = [];
+    const flows: RememberedFlow[] = [];
+    for (const { memory } of entries) {
+      if (memory.program !== null) programs.push(memory.program);
+      else if (memory.flow !== null) flows.push(memory.flow);
+    }
+    this.#replaced = false;
+    this.#count(dataPath);
+    dataPath.replaceAll({ programs, flows, policy });
+    slots.begin(dataPath.hits());
+    ledger.fill(entries);
+    this.#policy = policy;
+  }
+
+  #decideAll(turn: Turn): readonly LedgerEntry[] {
+    const files = new Looks();
+    return this.#options.ledger.all().map((entry) => this.#decide(entry, files, turn)).filter((entry) => entry !== null);
+  }
+
+  /** What goes on under the same key is written again; where anything else changes, all is replaced. */
+  #decideDue(turn: Turn, policy: bigint, dataPath: DataPath): void {
+    const { deps: { processes }, ledger } = this.#options;
+    const [files, living] = [new Looks(), new Looks()];
+    const again: RememberedDecision[] = [];
+    let others = false;
+    const entries = ledger.all().map((entry) => {
+      const { memory: { endsNs, key }, held: { ask: { attribution: { owner } } } } = entry;
+      if (endsNs === null || endsNs > turn.instant.bootNs) return entry;
+      // A flow of a process that has gone would be written again each minute.
+      const { pid, startNs } = owner ?? { pid: 0, startNs: 0n };
+      const lives = entry.memory.program !== null || living.is(`${String(pid)} ${String(startNs)}`, () => processes.alive(pid, startNs));
+      const after = lives ? this.#decide(entry, files, turn) : null;
+      if (after?.memory.key === key && after.memory.program !== null) again.push(after.memory.program);
+      else if (lives) others = true;
+      return after;
+    }).filter((entry) => entry !== null);
+    if (others) {
+      this.#replace(policy, entries, dataPath);
+      return;
+    }
+    if (again.length > 0) dataPath.remember(again);
+    ledger.fill(entries);
+  }
+
+  /** A failure leaves the flow undecided. */
+  #decide(entry: LedgerEntry, files: Looks, turn: Turn): LedgerEntry | null {
+    try {
+      const held = this.#verified(entry, files);
+      const after = this.#options.decider.redecide(held, entry.memory, turn);
+      if (after === null || !after.memory.lasting) return null;
+      return { ...after, file: held === entry.held ? entry.file : '' };
+    } catch (error: unknown) {
+      this.#options.deps.logger.log('error', 'what was remembered could not be decided again', { error: String(error) });
+      return null;
+    }
+  }
+
+  /** Is the program's file still the one that runs? If not, its path is a claim from now on. */
+  #verified({ held, file }: LedgerEntry, files: Looks): Held {
+    const { ask } = held;
+    const { owner, identity: { path } } = ask.attribution;
+    const dataPath = this.#dataPath;
+    if (ask.origin !== 'process' || owner === null || path === null || dataPath === null) return held;
+    if (files.is(file, () => dataPath.verify(owner.executable, path))) return held;
+    const attribution = { ...ask.attribution, identity: { path: null }, claimedPath: path, confidence: 'unknown' } as const;
+    const unverified = { ...ask, attribution };
+    return { ask: unverified, facts: factsOf(unverified) };
+  }
+
+  #arm(): void {
+    this.#endAlarm.set(this.#dataPath === null ? null : this.#options.ledger.endsNs);
+    if (this.#dataPath === null) this.#replacedAlarm.set(null);
+  }
+}
