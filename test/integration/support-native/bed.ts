@@ -189,6 +189,11 @@ export class Bed {
     return this.#addon;
   }
 
+  /** What any other tool may do: no rule of anybody is left. */
+  flushRules(): void {
+    run('nsenter', [`--net=/run/netns/${this.client}`, 'nft', 'flush', 'ruleset']);
+  }
+
   /** Starts a program inside the firewall: the client's namespace and the guarded cgroup. */
   start(program: string, args: readonly (string | number)[]): ChildProcess {
     const inside = ['-c', 'echo 0 > "$0/cgroup.procs" && exec "$@"', this.cgroup, program, ...args.map(String)];
@@ -209,6 +214,11 @@ export class Bed {
   /** The same on the other side, outside the firewall. */
   startPeer(...args: readonly (string | number)[]): ChildProcess {
     return this.#spawn(this.peerNamespace, [this.program, ...args.map(String)]);
+  }
+
+  /** Any command on the other side. */
+  atPeer(command: readonly string[]): ChildProcess {
+    return this.#spawn(this.peerNamespace, command);
   }
 
   /** A program on the other side, outside the firewall. */
