@@ -36,12 +36,14 @@ export class Batch {
   /** Gives the verdict, remembered as `memory` says; null: only the verdict. */
   remember(ask: Ask, decision: Decision, memory: Memory | null): void {
     const verdict = verdictOf(decision.action);
-    if (memory === null || memory.program !== null) {
-      if (memory?.program != null) this.#remembered.set(memory.key, memory.program);
+    if (memory === null) {
       this.#answers.push({ id: ask.id, verdict });
-      return;
+    } else if (memory.program === null) {
+      this.#answers.push({ id: ask.id, verdict, rememberUntilNs: memory.untilNs, hitSlot: memory.hitSlot });
+    } else {
+      this.#remembered.set(memory.key, memory.program);
+      this.#answers.push({ id: ask.id, verdict });
     }
-    this.#answers.push({ id: ask.id, verdict, rememberUntilNs: memory.untilNs, hitSlot: memory.hitSlot });
   }
 
   /** The memory is there before a verdict is given: the next packet of the same program finds it. */

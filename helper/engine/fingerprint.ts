@@ -7,7 +7,7 @@ import type { Settings } from '../ports.ts';
 const MEANING = 1;
 
 export interface Deciding {
-  /** In the order in which they win, which is all that tier, priority and age say. Switched-off ones do not count. */
+  /** Those in force, in an order that follows from their ids alone. */
   readonly rules: readonly Rule[];
   readonly settings: Settings;
   /** In force: a trial goes before the settings. */
@@ -26,10 +26,11 @@ function digestOf(text: string): Buffer {
 function ruleDigest(rule: Rule): string {
   const known = digests.get(rule);
   if (known !== undefined) return known;
-  const { id, action, lifetime, match } = rule;
+  const { id, action, lifetime, match, priority, tier } = rule;
   const { path, uid, address, ports, protocols, schedule, process, session } = match;
+  // Not the age: it decides only between rules that say the same, and a file knows it less exactly than the memory.
   const digest = digestOf(JSON.stringify([
-    id, action, typeof lifetime === 'object' ? lifetime.until : null, path, uid, address,
+    id, action, tier, priority, typeof lifetime === 'object' ? lifetime.until : null, path, uid, address,
     ports?.map(({ first, last }) => [first, last]), protocols,
     schedule === undefined ? null : [schedule.days, schedule.fromMinute, schedule.toMinute],
     process === undefined ? null : [process.pid, String(process.startNs)], session,
@@ -41,11 +42,10 @@ function ruleDigest(rule: Rule): string {
 /** 64 bits, never 0n. */
 export function fingerprint({ rules, settings, mode, pausedUntilNs, sessions }: Deciding): bigint {
   const { defaultAction, untracked, forwarded, requireKernelIdentity } = settings;
-  const enabled = rules.filter((rule) => rule.enabled);
   const parts = [
     MEANING, mode, defaultAction, untracked, forwarded, requireKernelIdentity, String(pausedUntilNs),
-    enabled.some(({ match }) => match.session !== undefined) ? [...sessions].sort() : [],
-    enabled.map(ruleDigest).join(''),
+    rules.some(({ match }) => match.session !== undefined) ? [...sessions].sort() : [],
+    rules.map(ruleDigest).join(''),
   ];
   const value = digestOf(JSON.stringify(parts)).readBigUInt64LE();
   return value === 0n ? 1n : value;

@@ -1,10 +1,10 @@
 /**
- * Where the kernel counts uses of each rule. The places follow from the rules alone, in the order in which they win, so that
- * a new helper counts on where the last one was; with a change of the rules every place is read, given anew, and read again.
+ * Where the kernel counts uses of each rule. The places follow from the rules alone, so that a new helper counts on where the
+ * last one was; with a change of the rules every place is read, given anew, and read again.
  */
 import type { Rule } from '../contract/vocabulary.ts';
 
-/** Slots 1 to this. Source: BASTION_HIT_SLOTS, native/bpf/wire.h; 0 stands for none. Rules behind have what the engine counts. */
+/** Slots 1 to this. Source: BASTION_HIT_SLOTS, native/bpf/wire.h; 0 stands for none. Rules behind are counted by the engine alone. */
 const LAST_SLOT = 16_383;
 
 /** `count` more uses of a rule. */
@@ -23,9 +23,9 @@ export class HitSlots {
     return ruleId === null ? 0 : (this.#slots.get(ruleId) ?? 0);
   }
 
-  /** Gives the rules that are in force their slots: for entries that are made from now on. `rules` in the order in which they win. */
+  /** Gives the rules their slots: for entries that are made from now on. */
   assign(rules: readonly Rule[]): void {
-    this.#next = ['', ...rules.filter((rule) => rule.enabled).slice(0, LAST_SLOT).map(({ id }) => id)];
+    this.#next = ['', ...rules.slice(0, LAST_SLOT).map(({ id }) => id)];
     this.#slots = new Map(this.#next.map((id, slot) => [id, slot]));
   }
 

@@ -33,7 +33,7 @@ export interface LedgerEntry extends Remembered {
 export interface LedgerOptions {
   readonly users: Pick<Users, 'name'>;
   /** The file of a program that is remembered is another one now. */
-  onReplaced(): void;
+  readonly onReplaced: () => void;
   readonly limits?: SharedLimits;
 }
 
@@ -48,9 +48,7 @@ export class Ledger {
 
   constructor({ users, onReplaced, limits = LEDGER_LIMITS }: LedgerOptions) {
     this.#users = users;
-    this.#onReplaced = () => {
-      onReplaced();
-    };
+    this.#onReplaced = onReplaced;
     this.#limits = limits;
     this.#entries = new SharedTable(limits);
   }

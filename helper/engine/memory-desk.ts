@@ -133,7 +133,7 @@ export class MemoryDesk {
 
   #assign(): bigint {
     const { book, modes, slots } = this.#options;
-    const rules = book.sorted();
+    const rules = book.inForce();
     slots.assign(rules);
     const { settings, mode, pausedUntilNs, sessions } = modes;
     return fingerprint({ rules, settings, mode, pausedUntilNs, sessions });
@@ -170,21 +170,22 @@ export class MemoryDesk {
 
   /** What goes on under the same key is written again; where anything else changes, all is replaced. */
   #decideDue(turn: Turn, policy: bigint, dataPath: DataPath): void {
-    const { deps: { processes }, ledger } = this.#options;
+    const { ledger } = this.#options;
     const [files, living] = [new Looks(), new Looks()];
     const again: RememberedDecision[] = [];
+    const entries: LedgerEntry[] = [];
     let others = false;
-    const entries = ledger.all().map((entry) => {
-      const { memory: { endsNs, key }, held: { ask: { attribution: { owner } } } } = entry;
-      if (endsNs === null || endsNs > turn.instant.bootNs) return entry;
+    for (const entry of ledger.all()) {
+      const { endsNs, key } = entry.memory;
+      const due = endsNs !== null && endsNs <= turn.instant.bootNs;
       // A flow of a process that has gone would be written again each minute.
-      const { pid, startNs } = owner ?? { pid: 0, startNs: 0n };
-      const lives = entry.memory.program !== null || living.is(`${String(pid)} ${String(startNs)}`, () => processes.alive(pid, startNs));
-      const after = lives ? this.#decide(entry, files, turn) : null;
-      if (after?.memory.key === key && after.memory.program !== null) again.push(after.memory.program);
-      else if (lives) others = true;
-      return after;
-    }).filter((entry) => entry !== null);
+      if (due && !this.#lives(entry, living)) continue;
+      const after = due ? this.#decide(entry, files, turn) : entry;
+      if (after !== null) entries.push(after);
+      const program = after?.memory.key === key ? after.memory.program : null;
+      if (due && program !== null) again.push(program);
+      else if (due) others = true;
+    }
     if (others) {
       this.#replace(policy, entries, dataPath);
       return;
@@ -193,12 +194,19 @@ export class MemoryDesk {
     ledger.fill(entries);
   }
 
+  /** Can the flow still be there? */
+  #lives({ memory, held: { ask: { attribution: { owner } } } }: LedgerEntry, living: Looks): boolean {
+    if (memory.program !== null || owner === null) return true;
+    const { pid, startNs } = owner;
+    return living.is(`${String(pid)} ${String(startNs)}`, () => this.#options.deps.processes.alive(pid, startNs));
+  }
+
   /** A failure leaves the flow undecided. */
   #decide(entry: LedgerEntry, files: Looks, turn: Turn): LedgerEntry | null {
     try {
       const held = this.#verified(entry, files);
       const after = this.#options.decider.redecide(held, entry.memory, turn);
-      if (after === null || !after.memory.lasting) return null;
+      if (after?.memory.lasting !== true) return null;
       return { ...after, file: held === entry.held ? entry.file : '' };
     } catch (error: unknown) {
       this.#options.deps.logger.log('error', 'what was remembered could not be decided again', { error: String(error) });

@@ -145,6 +145,11 @@ export class RuleBook {
     return [...this.#ordered().map((entry) => entry.rule), ...this.#builtIn];
   }
 
+  /** Rules that are switched on, without the built-in ones, by id. */
+  inForce(): readonly Rule[] {
+    return [...this.#rules.values()].filter((rule) => rule.enabled).sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   #ordered(): RankedRule[] {
     this.#order ??= [...this.#rules.values()]
       .map((rule) => rankRule(rule))

@@ -1,5 +1,6 @@
 /** Prompts and flows as the contract tells them. */
 import type { PromptInfo } from '../contract/types.ts';
+import { KERNEL_PATH } from '../contract/vocabulary.ts';
 import type { Ancestor } from '../contract/vocabulary.ts';
 import type { PromptTarget, PromptView } from '../engine-api.ts';
 import { hasPorts, ICMP, ICMPV6, protocolName } from '../policy/ports.ts';
@@ -41,6 +42,11 @@ export function choicesOf(prompt: Prompt<PromptExtras>, context: ViewContext): C
   });
 }
 
+function applicationOf(path: string | null): string {
+  if (path === KERNEL_PATH) return 'The kernel (tunnels, network file systems)';
+  return baseName(path) || 'An unknown program';
+}
+
 function portOf({ tuple }: Question): number {
   const named = hasPorts(tuple.protocol) || tuple.protocol === ICMP || tuple.protocol === ICMPV6;
   return named ? tuple.destinationPort : 0;
@@ -59,7 +65,7 @@ function promptInfoOf(prompt: Prompt<PromptExtras>, context: ViewContext): Promp
   return {
     id: prompt.id,
     nonce: prompt.nonce,
-    application: owner.forwardedFrom ?? (baseName(question.path) || 'An unknown program'),
+    application: owner.forwardedFrom ?? applicationOf(question.path),
     path: path ?? '',
     confidence: question.confidence,
     evidence: question.evidence,

@@ -41,13 +41,14 @@ export function baseName(path: string | null): string {
 }
 
 function offeredLifetimes(question: Question, facts: ChoiceFacts): readonly LifetimeName[] {
-  const { confidence, evidence } = question;
+  const { confidence, evidence, owner } = question;
   const lasting = confidence === 'certain' || (confidence === 'likely' && !facts.requireKernelIdentity);
   // Without a verified program a rule can still be bound to the process, if the kernel says which one it is.
   const process = lasting || (confidence === 'unknown' && evidence === 'kernel');
   return LIFETIME_NAMES.filter((name) => {
     if (name === 'once') return !facts.expired;
-    if (name === 'process') return process;
+    // What the kernel itself sends belongs to no process.
+    if (name === 'process') return process && owner.pid !== 0;
     if (name === 'session') return lasting && facts.hasSession;
     return lasting;
   });

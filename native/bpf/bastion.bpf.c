@@ -43,7 +43,7 @@ int on_sock_create(struct bpf_sock *context)
 	struct bastion_socket *record;
 
 	read_caller(&owner);
-	tell_caller(&owner);
+	tell_path(&owner);
 	owner.cookie = bpf_get_socket_cookie(context);
 	owner.network_namespace = bpf_get_netns_cookie(context);
 	owner.socket_type = context->type;
@@ -116,7 +116,7 @@ static __always_inline int on_address(struct bpf_sock_addr *context)
 	/* A kernel's thread connects on somebody's behalf: of whom, the socket's maker may say. */
 	if (!owner.executable.inode && !read_mptcp_owner(context, &owner))
 		return HOOK_PASS;
-	tell_caller(&owner);
+	tell_path(&owner);
 	owner.network_namespace = bpf_get_netns_cookie(context);
 	owner.socket_type = context->type;
 	record->owner = owner;
@@ -246,18 +246,18 @@ int on_egress(struct __sk_buff *skb)
 	struct bpf_sock *socket = skb->sk;
 	struct bastion_socket *record;
 
-	if (skb->ifindex == LOOPBACK_INDEX) {
-		note_stub(skb, 0);
-		return GATE_PASS;
-	}
 	if (!now || !socket)
 		return GATE_PASS;
 	socket = bpf_sk_fullsock(socket);
 	if (!socket)
 		return GATE_PASS;
+	if (skb->ifindex == LOOPBACK_INDEX && (is_stream(socket) || !has_doubtful_source(skb))) {
+		note_stub(skb, 0);
+		return GATE_PASS;
+	}
 	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
 	/* The stream was allowed, and nothing has changed since. */
-	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN ||
+	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN || has_detour(skb) ||
 	    (record->until_ns && bpf_ktime_get_boot_ns() >= record->until_ns)) {
 		if (!record)
 			record = adopt(skb, socket, now);
@@ -394,6 +394,8 @@ int xt_hold(struct __sk_buff *skb)
 		entry.owner = *origin.owner;
 	} else if (origin.by == BY_CALLER) {
 		read_datagram_sender(&entry.owner, origin.owner);
+		/* A socket that was passed on may never have met a hook in these hands. */
+		tell_path(&entry.owner);
 		reply = answers_peer(origin.socket, origin.cookie, &tuple.destination);
 	}
 	entry.owner.cookie = origin.by == BY_KERNEL ? 0 : origin.cookie;

@@ -37,22 +37,30 @@ static __always_inline struct sock *kernel_socket(struct __sk_buff *skb)
 	return BPF_CORE_READ((struct sk_buff *)skb, sk);
 }
 
+/* Of a full socket. */
+static __always_inline int is_subflow(struct sock *socket)
+{
+	struct tcp_sock *tcp = (void *)socket;
+
+	return bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ(socket, sk_protocol) == IPPROTO_TCP &&
+	       BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp);
+}
+
 /* Cookie of the MPTCP socket behind a TCP socket of the kernel's making, 0 for any other full socket. */
 static __always_inline __u64 mptcp_cookie(struct sock *socket)
 {
-	struct tcp_sock *tcp = (void *)socket;
 	struct mptcp_subflow_context *subflow;
 
-	if (!bpf_core_field_exists(tcp->is_mptcp) || BPF_CORE_READ(socket, sk_protocol) != IPPROTO_TCP ||
-	    !BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
+	if (!is_subflow(socket))
 		return 0;
 	subflow = BPF_CORE_READ((struct inet_connection_sock *)socket, icsk_ulp_data);
 	return subflow ? (__u64)BPF_CORE_READ(subflow, conn, __sk_common.skc_cookie.counter) : 0;
 }
 
+/* A subflow of MPTCP is made by the kernel, but what it carries is its program's. */
 static __always_inline int is_kernel_socket(struct sock *socket)
 {
-	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_kern_sock);
+	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_kern_sock) && !is_subflow(socket);
 }
 
 /* Of a full socket; a further subflow of an MPTCP connection, which the kernel opens, is its connector's. */
@@ -111,23 +119,24 @@ __noinline int look_up(const struct question *question, struct recalled *found)
 	program.network_namespace = question->network_namespace;
 	program.uid = question->uid;
 	program.form = BASTION_FORM_PROGRAM | question->reply;
-	if (recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
+	if ((now->forms & 1 << BASTION_FORM_PROGRAM) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
 		return 1;
 	program.form = BASTION_FORM_ANY_ADDRESS | question->reply;
 	program.destination.port = question->flow.destination.port;
 	program.destination.protocol = question->flow.destination.protocol;
-	if (recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
+	if ((now->forms & 1 << BASTION_FORM_ANY_ADDRESS) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
 		return 1;
 	program.form = BASTION_FORM_EXACT | question->reply;
 	program.destination = question->flow.destination;
-	if (recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
+	if ((now->forms & 1 << BASTION_FORM_EXACT) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
 		return 1;
 	program.form = BASTION_FORM_ANY_PORT | question->reply;
 	program.destination.port = 0;
 	program.destination.protocol = 0;
-	if (recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
+	if ((now->forms & 1 << BASTION_FORM_ANY_PORT) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
 		return 1;
-	return question->flow.cookie && recall(bpf_map_lookup_elem(&flows, &question->flow), now, found);
+	return (now->forms & BASTION_HAS_FLOWS) && question->flow.cookie &&
+	       recall(bpf_map_lookup_elem(&flows, &question->flow), now, found);
 }
 
 /*
@@ -259,31 +268,20 @@ static __always_inline void kernel_owner(struct bastion_owner *owner)
  */
 __noinline int name_caller(struct question *question)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct bastion_owner *known;
-	struct bastion_task token;
-	struct inode *inode;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mm_struct *mm = task->mm;
+	struct file *file;
 
 	if (!question)
 		return 0;
-	read_task(&token);
-	known = known_caller(&token);
-	if (known) {
-		question->flow.start_ns = known->start_ns;
-		question->flow.executable = known->executable;
-		question->flow.pid = known->pid;
-		question->uid = known->uid;
-		question->owned = 1;
-		return 1;
-	}
-	inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
-	if (!inode)
+	file = mm ? mm->exe_file : 0;
+	if (!file)
 		return 0;
 	question->owned = 1;
-	question->uid = BPF_CORE_READ(task, cred, uid.val);
-	question->flow.pid = BPF_CORE_READ(task, tgid);
-	question->flow.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	read_executable(inode, &question->flow.executable);
+	question->uid = task->cred->uid.val;
+	question->flow.pid = task->tgid;
+	question->flow.start_ns = task->group_leader->start_boottime;
+	read_executable(file->f_inode, &question->flow.executable);
 	return 1;
 }
 

@@ -21,6 +21,8 @@
 /* Source: include/uapi/linux/netfilter/nf_conntrack_common.h IPS_DST_NAT. */
 #define CONNTRACK_DST_NAT (1 << 5)
 #define CONNTRACK_POINTER (~7UL)
+/* Source: include/uapi/linux/if_ether.h. */
+#define ETHERTYPE_V4 0x0800
 #define TCP_FLAGS_OFFSET 12
 #define TCP_FLAG_RST 4
 /* /proc tells when a process started in ticks of 1/100 s, rounded down. Source: proc(5), USER_HZ. */
@@ -141,6 +143,39 @@ static __noinline int original_destination(struct __sk_buff *skb, struct bastion
 	return 1;
 }
 
+/*
+ * IPv4 options or an IPv6 extension header: a source route, which a program may set on an open connection too, sends the packet
+ * to another place than its socket's.
+ */
+static __always_inline int has_detour(struct __sk_buff *skb)
+{
+	__u8 byte = 0;
+
+	if (skb->protocol == bpf_htons(ETHERTYPE_V4))
+		return bpf_skb_load_bytes(skb, 0, &byte, 1) || (byte & 15) != 5;
+	return bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, nexthdr), &byte, 1) || byte != IPPROTO_TCP;
+}
+
+/*
+ * Can a packet on loopback be one whose source is not this machine's? Binding to such an address takes no privilege for IPv6
+ * (IPV6_FREEBIND), and the kernel's own error would carry the packet out to it. Loopback's addresses, and a source that is the
+ * destination, are ours for certain. Streams get an answer without content.
+ */
+static __noinline int has_doubtful_source(struct __sk_buff *skb)
+{
+	__u32 v4[2];
+	__u64 v6[4];
+
+	if (skb->protocol == bpf_htons(ETHERTYPE_V4)) {
+		if (bpf_skb_load_bytes(skb, offsetof(struct iphdr, saddr), v4, sizeof(v4)))
+			return 1;
+		return (bpf_ntohl(v4[0]) >> 24) != 127 && v4[0] != v4[1];
+	}
+	if (bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, saddr), v6, sizeof(v6)))
+		return 1;
+	return (v6[0] || v6[1] != bpf_cpu_to_be64(1)) && (v6[0] != v6[2] || v6[1] != v6[3]);
+}
+
 /* The destination of a stream is its socket's: packets carry what NAT made of it. */
 static __always_inline void stream_destination(struct bpf_sock *socket, struct bastion_destination *destination)
 {
@@ -214,7 +249,8 @@ static __noinline int keeps_link(struct __sk_buff *skb)
 	return !bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, hop_limit), &hops, 1) && hops == 255 && to[0] == 0xff && to[1] == 2;
 }
 
-enum subject { STREAM, LISTENER, DATAGRAM };
+/* ANSWER: of a listening socket, or a packet that goes another way than its stream: nothing is kept. */
+enum subject { STREAM, ANSWER, DATAGRAM };
 
 /* Judges a packet by the entries. A stream's permission is kept in its record, a listener's is that of one peer. */
 static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record, struct question *question, enum subject subject)
@@ -258,15 +294,16 @@ static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socke
 
 	if (!socket || !record)
 		return GATE_DROP;
-	subject = socket->state == STATE_LISTEN ? LISTENER : STREAM;
+	subject = socket->state == STATE_LISTEN ? ANSWER : STREAM;
 	name_sender(&question, &record->owner);
 	question.flow.cookie = record->owner.cookie;
-	if (subject == LISTENER || (record->owner.flags & BASTION_OWNER_INBOUND) ||
+	if (subject == ANSWER || (record->owner.flags & BASTION_OWNER_INBOUND) ||
 	    bpf_get_socket_cookie(skb) != question.flow.cookie)
 		question.reply = BASTION_FORM_REPLY;
-	if (subject == STREAM) {
+	if (subject == STREAM && !has_detour(skb)) {
 		stream_destination(socket, &question.flow.destination);
 	} else {
+		subject = ANSWER;
 		record->generation = 0;
 		if (read_packet(skb, &tuple) < 0)
 			return GATE_DROP;
@@ -278,11 +315,11 @@ static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socke
 /* What the helper's threads put back on its way was decided, whoever sent it; their own sockets are like everybody's. */
 static __always_inline int is_put_back(const struct bastion_settings *now, const struct bastion_owner *owner)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!now->helper_pid || (__u32)BPF_CORE_READ(task, tgid) != now->helper_pid)
+	if (!now->helper_pid || (__u32)task->tgid != now->helper_pid)
 		return 0;
-	if (BPF_CORE_READ(task, group_leader, start_boottime) - now->helper_start_ns >= START_TICK_NS)
+	if (task->group_leader->start_boottime - now->helper_start_ns >= START_TICK_NS)
 		return 0;
 	return owner->pid != now->helper_pid || owner->start_ns - now->helper_start_ns >= START_TICK_NS;
 }

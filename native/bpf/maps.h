@@ -21,14 +21,6 @@ struct {
 	__type(value, struct bastion_owner);
 } owners SEC(".maps");
 
-/* Reading a task costs more than all else that is done for a socket. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BASTION_MAX_CALLERS);
-	__type(key, struct bastion_task);
-	__type(value, struct bastion_owner);
-} callers SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BASTION_MAX_PENDING);

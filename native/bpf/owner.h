@@ -63,18 +63,18 @@ static __always_inline __u64 change_time(struct inode *inode)
 	struct inode___before_6_6 *old = (void *)inode;
 
 	if (bpf_core_field_exists(newest->i_ctime_sec))
-		return BPF_CORE_READ(newest, i_ctime_sec);
+		return newest->i_ctime_sec;
 	if (bpf_core_field_exists(newer->__i_ctime))
-		return BPF_CORE_READ(newer, __i_ctime.tv_sec);
-	return BPF_CORE_READ(old, i_ctime.tv_sec);
+		return newer->__i_ctime.tv_sec;
+	return old->i_ctime.tv_sec;
 }
 
 static __always_inline void read_executable(struct inode *inode, struct bastion_executable *executable)
 {
-	executable->inode = BPF_CORE_READ(inode, i_ino);
+	executable->inode = inode->i_ino;
 	executable->ctime_sec = change_time(inode);
-	executable->device = BPF_CORE_READ(inode, i_sb, s_dev);
-	executable->generation = BPF_CORE_READ(inode, i_generation);
+	executable->device = inode->i_sb->s_dev;
+	executable->generation = inode->i_generation;
 }
 
 #define MAX_USER_NAMESPACES 33
@@ -85,40 +85,30 @@ static __always_inline void read_executable(struct inode *inode, struct bastion_
  */
 static __always_inline __u32 user_of(struct task_struct *task)
 {
-	struct user_namespace *space = BPF_CORE_READ(task, cred, user_ns);
-	__u32 user = BPF_CORE_READ(task, cred, uid.val);
+	struct user_namespace *space = task->cred->user_ns;
+	__u32 user = task->cred->uid.val;
 
 	for (int i = 0; i < MAX_USER_NAMESPACES; i++) {
-		if (BPF_CORE_READ(space, level) <= 0)
+		if (!space || space->level <= 0)
 			break;
-		user = BPF_CORE_READ(space, owner.val);
-		space = BPF_CORE_READ(space, parent);
+		user = space->owner.val;
+		space = space->parent;
 	}
 	return user;
 }
 
 static __always_inline void read_task(struct bastion_task *token)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	token->task = (__u64)(long)task;
-	token->start_ns = BPF_CORE_READ(task, start_boottime);
-	token->exec_id = BPF_CORE_READ(task, self_exec_id);
+	token->start_ns = task->start_boottime;
+	token->exec_id = task->self_exec_id;
 }
 
 static __always_inline __u32 uid_now(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, cred, uid.val);
-}
-
-/* What is known of this thread; 0 if nothing is, or its user has changed since. */
-static __always_inline struct bastion_owner *known_caller(const struct bastion_task *token)
-{
-	struct bastion_owner *known = bpf_map_lookup_elem(&callers, token);
-
-	return known && known->uid == uid_now() ? known : 0;
+	return bpf_get_current_task_btf()->cred->uid.val;
 }
 
 /*
@@ -127,33 +117,27 @@ static __always_inline struct bastion_owner *known_caller(const struct bastion_t
  */
 __noinline int read_caller(struct bastion_owner *owner)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct bastion_owner *known;
-	struct bastion_task token;
-	struct inode *inode;
+	struct task_struct *task = bpf_get_current_task_btf(), *leader = task->group_leader;
+	const struct cred *cred = task->cred;
+	struct mm_struct *mm = task->mm;
+	struct nsproxy *spaces = task->nsproxy;
+	struct file *file;
 
 	if (!owner)
 		return 0;
-	read_task(&token);
-	known = known_caller(&token);
-	if (known) {
-		*owner = *known;
-		return 1;
-	}
 	/* Not the helpers of the same purpose: before 6.10 a program of netfilter has none of them. */
-	owner->pid = BPF_CORE_READ(task, tgid);
-	owner->uid = BPF_CORE_READ(task, cred, uid.val);
-	owner->gid = BPF_CORE_READ(task, cred, gid.val);
+	owner->pid = task->tgid;
+	owner->uid = cred->uid.val;
+	owner->gid = cred->gid.val;
 	owner->user = user_of(task);
-	owner->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	owner->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	BPF_CORE_READ_STR_INTO(&owner->command, task, group_leader, comm);
-	inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
-	if (!inode)
+	owner->start_ns = leader->start_boottime;
+	owner->mount_namespace = spaces ? spaces->mnt_ns->ns.inum : 0;
+	owner->cgroup = task->cgroups->dfl_cgrp->kn->id;
+	bpf_probe_read_kernel_str(owner->command, sizeof(owner->command), leader->comm);
+	file = mm ? mm->exe_file : 0;
+	if (!file)
 		return 0;
-	read_executable(inode, &owner->executable);
-	bpf_map_update_elem(&callers, &token, owner, BPF_ANY);
+	read_executable(file->f_inode, &owner->executable);
 	return 1;
 }
 
@@ -165,12 +149,12 @@ static __noinline int tell_path(const struct bastion_owner *owner)
 	struct bastion_seen_key key = {};
 	__u32 one = 1;
 
-	if (!owner)
+	if (!owner || !owner->executable.inode)
 		return 0;
 	key.executable = owner->executable;
 	key.mount_namespace = owner->mount_namespace;
 	if (bpf_map_lookup_elem(&seen, &key))
-		return 1;
+		return 0;
 	event = bpf_ringbuf_reserve(&executables, sizeof(*event), 0);
 	if (!event) {
 		count(BASTION_COUNT_RING_LOST);
@@ -181,23 +165,7 @@ static __noinline int tell_path(const struct bastion_owner *owner)
 	write_path(BPF_CORE_READ(task, mm, exe_file), event);
 	bpf_ringbuf_submit(event, 0);
 	bpf_map_update_elem(&seen, &key, &one, BPF_ANY);
-	return 1;
-}
-
-/* Has the helper been told where this thread's executable lies? */
-static __always_inline void tell_caller(struct bastion_owner *owner)
-{
-	struct bastion_settings *now = current_settings();
-	struct bastion_owner *known;
-	struct bastion_task token;
-
-	if (!now || !owner->executable.inode || owner->telling == now->telling || !tell_path(owner))
-		return;
-	owner->telling = now->telling;
-	read_task(&token);
-	known = bpf_map_lookup_elem(&callers, &token);
-	if (known)
-		known->telling = now->telling;
+	return 0;
 }
 
 static __always_inline int same_executable(const struct bastion_executable *a, const struct bastion_executable *b)

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of a structure below: maps of another layout are replaced, never reused. */
-#define BASTION_LAYOUT 4
+#define BASTION_LAYOUT 5
 
 #define BASTION_MAX_OWNERS 65536
 #define BASTION_MAX_PENDING 16384
@@ -18,7 +18,6 @@
 #define BASTION_MAX_FLOWS 65536
 #define BASTION_MAX_PEERS 16384
 #define BASTION_MAX_SEEN 8192
-#define BASTION_MAX_CALLERS 16384
 #define BASTION_MAX_TRAFFIC 8192
 #define BASTION_MAX_USERS 4096
 #define BASTION_HIT_SLOTS 16384
@@ -62,6 +61,9 @@
 #define BASTION_FORM_PROGRAM 3
 /* Added to the form: for answers to peers that spoke first. */
 #define BASTION_FORM_REPLY 8
+
+/* bastion_settings.forms, besides 1 << form: `flows` is not empty. */
+#define BASTION_HAS_FLOWS 16
 
 /* bastion_settings.gate: what passes although nobody decided it. */
 #define BASTION_GATE_UNDECIDED 1
@@ -116,7 +118,7 @@ struct bastion_owner {
 	__u32 flags;
 	__u32 socket_type; /* SOCK_STREAM and so on */
 	__u32 user; /* whose share it counts for: the uid, or in a user namespace the uid of who made the outermost one */
-	__u32 telling; /* the path was told while this was bastion_settings.telling */
+	__u32 reserved;
 	char command[BASTION_COMMAND_BYTES];
 };
 
@@ -266,8 +268,8 @@ struct bastion_settings {
 	/* The process that gives verdicts: what it puts back on its way was decided. */
 	__u64 helper_start_ns;
 	__u32 helper_pid;
-	/* Raised to have every path told again. */
-	__u32 telling;
+	/* A bit for each form (without BASTION_FORM_REPLY) and BASTION_HAS_FLOWS: set before the first such entry is written. */
+	__u32 forms;
 	/* Names the rules behind the entries of the current generation, 0 for none. */
 	__u64 policy;
 };

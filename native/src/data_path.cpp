@@ -211,10 +211,19 @@ void DataPath::close(bool unpin) {
   if (unpin && options_.withKernel) KernelPart::removePins(options_.kernel.pinPath);
 }
 
-std::string DataPath::interfaceName(uint32_t index) const {
+std::string DataPath::interfaceName(uint32_t index) {
+  if (index == 0) return "";
+  // An interface may be renamed, and its number may come back for another one.
+  const uint64_t nowNs = bootNs();
+  if (nowNs - namesReadNs_ > namesLastNs) names_.clear();
+  if (names_.empty()) namesReadNs_ = nowNs;
+  const auto known = names_.find(index);
+  if (known != names_.end()) return known->second;
   ifreq request{};
   request.ifr_ifindex = static_cast<int>(index);
-  return index != 0 && ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+  const std::string name = ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+  if (names_.size() < namesLimit) names_.emplace(index, name);
+  return name;
 }
 
 }  // namespace bastion

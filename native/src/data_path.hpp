@@ -165,7 +165,8 @@ class DataPath {
   void failQueue(const std::string& why);
   void reopenQueue();
   void watchQueue(bool on);
-  std::string interfaceName(uint32_t index) const;
+  /// Asked of the kernel once a second for each.
+  std::string interfaceName(uint32_t index);
   Verdict undecidable() const { return defaultVerdict_ == Verdict::accept ? Verdict::accept : Verdict::drop; }
 
   Options options_;
@@ -196,6 +197,10 @@ class DataPath {
   std::atomic<bool> stopping_{false};
   std::vector<QueuedPacket> batch_;
   bool settling_ = false;
+  static constexpr uint64_t namesLastNs = nsPerSecond;
+  static constexpr size_t namesLimit = 256;
+  uint64_t namesReadNs_ = 0;
+  std::unordered_map<uint32_t, std::string> names_;
   TrafficTable traffic_;
   SocketReaper reaper_;
   std::unique_ptr<Resolver> resolver_;

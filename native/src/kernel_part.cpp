@@ -139,7 +139,7 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
   // The gate comes last: it judges by what the others record, and sockets that are older than they are found before.
   if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, false, missing)) return false;
   if (optionalParts) {
-    for (const bastion_owner& owner : findOlderSockets()) {
+    for (const bastion_owner& owner : findOlderSockets().owners) {
       if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "owners"), &owner.cookie, &owner, BPF_NOEXIST) < 0 && errno == E2BIG) break;
     }
     if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, true, missing)) return false;
@@ -195,7 +195,6 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   // What an earlier consumer was told is lost with it: every path is told again.
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
   emptyMap<bastion_seen_key>(seen_);
-  settings_->telling += 1;
   setDrained(bootNs());
   setTurned(bootNs());
   return true;
@@ -257,6 +256,7 @@ void KernelPart::setGate(uint32_t flags) { __atomic_store_n(&settings_->gate, fl
 void KernelPart::emptyDecisions() {
   emptyMap<bastion_verdict_key>(verdicts_);
   emptyMap<bastion_flow_key>(flows_);
+  __atomic_store_n(&settings_->forms, 0, __ATOMIC_RELEASE);
 }
 
 void KernelPart::eachFlow(const std::function<void(const bastion_flow_key&, const bastion_verdict&)>& visit) const {
@@ -304,6 +304,7 @@ bool KernelPart::lookupOwner(uint64_t cookie, bastion_owner& owner) const {
 // an older verdict must not outlive a newer one.
 void KernelPart::writeFlow(const bastion_flow_key& key, const bastion_verdict& verdict) {
   highestSlot_ = std::max(highestSlot_, std::min<uint32_t>(verdict.hit_slot, BASTION_HIT_SLOTS - 1));
+  __atomic_or_fetch(&settings_->forms, BASTION_HAS_FLOWS, __ATOMIC_RELEASE);
   if (bpf_map_update_elem(flows_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(flows_, &key);
 }
 
@@ -311,6 +312,7 @@ void KernelPart::deleteFlow(const bastion_flow_key& key) { bpf_map_delete_elem(f
 
 void KernelPart::writeVerdict(const bastion_verdict_key& key, const bastion_verdict& verdict) {
   highestSlot_ = std::max(highestSlot_, std::min<uint32_t>(verdict.hit_slot, BASTION_HIT_SLOTS - 1));
+  __atomic_or_fetch(&settings_->forms, 1U << (key.form & ~BASTION_FORM_REPLY), __ATOMIC_RELEASE);
   if (bpf_map_update_elem(verdicts_, &key, &verdict, BPF_ANY) < 0) bpf_map_delete_elem(verdicts_, &key);
 }
 
@@ -364,7 +366,6 @@ const std::string* KernelPart::pathOf(const bastion_executable& executable) {
     const bastion_seen_key key{executable, home, 0};
     bpf_map_delete_elem(seen_, &key);
   }
-  __atomic_add_fetch(&settings_->telling, 1, __ATOMIC_RELEASE);
   return otherPaths_.find(executable);
 }
 

@@ -115,10 +115,11 @@ CgroupMount findCgroupMount() {
 /// A cgroup's number is its folder's inode. Source: fs/kernfs, kernfs_ino on 64-bit machines.
 uint64_t readCgroup(uint32_t pid) {
   static const CgroupMount mount = findCgroupMount();
-  const std::string text = readSmall(procPath(pid, "cgroup"));
-  // Last of all, after those of version 1.
-  const size_t start = text.starts_with("0::") ? 3 : text.find("\n0::") + 4;
-  if (mount.folder.empty() || start < 3 || start > text.size()) return 0;
+  // Version 2 is the last line where there are lines of version 1 too.
+  const std::string text = "\n" + readSmall(procPath(pid, "cgroup"));
+  const size_t found = text.find("\n0::");
+  if (mount.folder.empty() || found == std::string::npos) return 0;
+  const size_t start = found + 4;
   std::string path = text.substr(start, text.find('\n', start) - start);
   if (mount.root != "/" && path.starts_with(mount.root)) path.erase(0, mount.root.size());
   struct stat info {};
@@ -214,30 +215,15 @@ std::optional<ProcessRecord> readProcess(uint32_t pid) {
   return record;
 }
 
-bastion_owner ownerOf(const ProcessRecord& record, uint64_t cookie, uint64_t networkNamespace) {
+bastion_owner ownerOf(const ProcessRecord& record) {
   bastion_owner owner{};
-  owner.cookie = cookie;
   owner.start_ns = record.startNs;
-  owner.network_namespace = networkNamespace;
   owner.cgroup = record.cgroup;
   owner.executable = record.executable;
   owner.pid = record.pid;
   owner.uid = record.uid;
   owner.gid = record.gid;
-  owner.mount_namespace = record.mountNamespace;
   owner.user = record.user;
-  memcpy(owner.command, record.command, sizeof owner.command);
-  return owner;
-}
-
-bastion_owner ownerOf(const ProcessRecord& record) {
-  bastion_owner owner{};
-  owner.start_ns = record.startNs;
-  owner.executable = record.executable;
-  owner.pid = record.pid;
-  owner.uid = record.uid;
-  owner.gid = record.gid;
-  owner.user = record.uid;
   owner.mount_namespace = record.mountNamespace;
   memcpy(owner.command, record.command, sizeof owner.command);
   return owner;

@@ -36,9 +36,6 @@ std::optional<ProcessRecord> readProcess(uint32_t pid);
 /// The record of a process as the hooks spell it, without a socket.
 bastion_owner ownerOf(const ProcessRecord& record);
 
-/// The record of a socket in the hands of this process, as the hooks would have written it.
-bastion_owner ownerOf(const ProcessRecord& record, uint64_t cookie, uint64_t networkNamespace);
-
 /// Path of a process's executable, if that is this very file; empty otherwise.
 std::string runningPath(uint32_t pid, const bastion_executable& executable);
 

@@ -199,7 +199,7 @@ void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subj
     counters_.limitDrops += 1;
     return give(packet.id, packet.mark, Verdict::drop);
   }
-  if (resolve && resolver_->submit({stored.id, parsed.tuple, cookie}))
+  if (resolve && resolver_->submit({stored.id, parsed.tuple, cookie, packet.interfaceIndex}))
     stored.state = AskState::resolving;
   else
     tellAsk(stored);

@@ -94,6 +94,14 @@ int doneError(const nlmsghdr& reply) {
   return result < 0 ? -result : 0;
 }
 
+/// A look-up of UDP wants the ends swapped, "for historical reasons". Source: net/ipv4/udp_diag.c, udp_dump_one.
+DiagSocket swapped(const DiagSocket& socket) {
+  DiagSocket other = socket;
+  std::swap(other.localPort, other.remotePort);
+  std::swap(other.local, other.remote);
+  return other;
+}
+
 inet_diag_sockid idOf(const DiagSocket& socket) {
   inet_diag_sockid id{};
   id.idiag_sport = socket.localPort;
@@ -179,7 +187,8 @@ int SockDiag::list(const DiagQuery& query, const Visit& visit) {
 
 int SockDiag::lookUp(DiagSocket& socket) {
   const DiagQuery query{.family = socket.family, .protocol = socket.protocol};
-  return exchange(Kind::one, DiagSocket(socket), query, [&](const DiagSocket& found) { socket = found; });
+  const bool datagram = socket.protocol == IPPROTO_UDP || socket.protocol == IPPROTO_UDPLITE;
+  return exchange(Kind::one, datagram ? swapped(socket) : DiagSocket(socket), query, [&](const DiagSocket& found) { socket = found; });
 }
 
 int SockDiag::destroy(const DiagSocket& socket) {

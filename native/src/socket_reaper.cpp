@@ -1,46 +1,65 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "socket_reaper.hpp"
 
+#include <algorithm>
 #include <netinet/in.h>
 #include <pthread.h>
-
-#include "sock_diag.hpp"
 
 namespace bastion {
 
 namespace {
 
-/// Source: include/net/tcp_states.h; of a UDP socket it says that it is connected.
+/// Source: include/net/tcp_states.h; of a UDP socket the first says that it is connected.
 constexpr uint8_t stateEstablished = 1;
+constexpr uint8_t stateListen = 10;
 
-void fillAddresses(DiagSocket& socket, const bastion_tuple& tuple, bool mapped) {
-  const auto fill = [mapped](uint8_t* to, const uint8_t* from) {
-    if (!mapped) {
-      memcpy(to, from, 16);
-      return;
-    }
-    memcpy(to, mappedPrefix, sizeof mappedPrefix);
-    memcpy(to + sizeof mappedPrefix, from, 4);
-  };
-  fill(socket.local, tuple.source);
-  fill(socket.remote, tuple.destination.address);
-}
-
-/// False where no such socket is. A packet of IPv4 may be that of an IPv6 socket.
-bool end(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie, bool mapped) {
+DiagSocket socketOf(const bastion_tuple& tuple, uint64_t cookie) {
   DiagSocket socket;
-  socket.family = mapped ? 6 : tuple.destination.family;
+  socket.family = tuple.destination.family;
   socket.protocol = tuple.destination.protocol;
   socket.localPort = tuple.source_port;
   socket.remotePort = tuple.destination.port;
+  memcpy(socket.local, tuple.source, sizeof socket.local);
+  memcpy(socket.remote, tuple.destination.address, sizeof socket.remote);
   socket.cookie = cookie;
-  fillAddresses(socket, tuple, mapped);
-  if (diag.lookUp(socket) != 0 || socket.cookie != cookie) return false;
-  if (socket.protocol == IPPROTO_UDP && (socket.state != stateEstablished || socket.remotePort != tuple.destination.port)) return false;
-  return diag.destroy(socket) == 0;
+  return socket;
+}
+
+/// By its addresses, which is quick and finds an IPv6 socket that speaks IPv4 too; else among all with that port: one that is
+/// bound to a device, or whose addresses netfilter has rewritten.
+int find(SockDiag& diag, DiagSocket& socket) {
+  const uint64_t cookie = socket.cookie;
+  const int error = diag.lookUp(socket);
+  // Stale: these addresses lead to another socket.
+  if (error != ENOENT && error != ESTALE) return error;
+  bool found = false;
+  for (const uint8_t family : {4, 6}) {
+    const DiagQuery query{.family = family, .protocol = socket.protocol, .localPort = socket.localPort};
+    const int failure = diag.list(query, [&](const DiagSocket& other) {
+      if (other.cookie != cookie) return;
+      socket = other;
+      found = true;
+    });
+    if (failure != 0) return failure;
+  }
+  return found ? 0 : ENOENT;
+}
+
+/// A server's socket, or one for many peers of which one was denied, is not ended.
+bool isFor(const DiagSocket& socket, const bastion_destination& destination) {
+  if (socket.protocol == IPPROTO_TCP) return socket.state != stateListen;
+  return socket.state == stateEstablished && socket.remotePort == destination.port;
 }
 
 }  // namespace
+
+int endSocket(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie) {
+  DiagSocket socket = socketOf(tuple, cookie);
+  const int error = find(diag, socket);
+  if (error != 0) return error;
+  if (socket.cookie != cookie) return ENOENT;
+  return isFor(socket, tuple.destination) ? diag.destroy(socket) : ENOTCONN;
+}
 
 SocketReaper::SocketReaper() : thread_([this] { run(); }) {}
 
@@ -48,10 +67,13 @@ SocketReaper::~SocketReaper() { stop(); }
 
 void SocketReaper::submit(const bastion_tuple& tuple, uint64_t cookie) {
   const uint8_t protocol = tuple.destination.protocol;
-  if (cookie == 0 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)) return;
+  if (cookie == 0 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)) return;
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) return;
+    // Each packet of a flow asks for it again.
+    const auto same = [cookie](const Job& job) { return job.cookie == cookie; };
+    if (std::ranges::any_of(jobs_, same)) return;
     if (jobs_.size() >= maxJobs) {
       counters_.left += 1;
       return;
@@ -86,9 +108,10 @@ void SocketReaper::run() {
     const Job job = jobs_.front();
     jobs_.pop_front();
     lock.unlock();
-    const bool ended = end(diag, job.tuple, job.cookie, false) || (job.tuple.destination.family == 4 && end(diag, job.tuple, job.cookie, true));
+    const int error = endSocket(diag, job.tuple, job.cookie);
     lock.lock();
-    (ended ? counters_.ended : counters_.failed) += 1;
+    (error == 0 ? counters_.ended : error == ENOENT ? counters_.gone : counters_.failed) += 1;
+    if (error != 0 && error != ENOENT) counters_.lastFailure = error;
   }
 }
 

@@ -7,17 +7,26 @@
 #include <mutex>
 #include <thread>
 
-#include "common.hpp"
+#include "sock_diag.hpp"
 
 namespace bastion {
 
 struct ReaperCounters {
   uint64_t ended = 0;
-  /// Not there any more, or the kernel cannot end sockets (CONFIG_INET_DIAG_DESTROY).
+  /// Not there any more.
+  uint64_t gone = 0;
   uint64_t failed = 0;
+  /// Errno of the last that failed. EOPNOTSUPP: the kernel cannot end sockets (CONFIG_INET_DIAG_DESTROY).
+  int lastFailure = 0;
   /// The queue was full; the next packet of the flow asks for it again.
   uint64_t left = 0;
 };
+
+/// Ends the socket with this very cookie; whoever uses it gets ECONNABORTED. Returns 0 or an errno: ENOENT if it is not there any
+/// more; ENOTCONN if it listens, or is not connected to the tuple's destination and so may have other peers; EOPNOTSUPP if the
+/// kernel was built without (CONFIG_INET_DIAG_DESTROY). An MPTCP subflow ends for itself, and the kernel does not tell its program,
+/// which waits: only what a gate drops keeps it from going on over another one.
+int endSocket(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie);
 
 class SocketReaper {
  public:
@@ -26,8 +35,7 @@ class SocketReaper {
   SocketReaper(const SocketReaper&) = delete;
   SocketReaper& operator=(const SocketReaper&) = delete;
 
-  /// The socket of this cookie, if it is a TCP socket, or a UDP one that is connected to the tuple's destination. Others send to
-  /// many peers, of which one was denied.
+  /// Any thread; returns at once. What waits already is not taken twice.
   void submit(const bastion_tuple& tuple, uint64_t cookie);
   ReaperCounters counters() const;
   void stop();

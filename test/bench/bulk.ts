@@ -4,7 +4,7 @@ import { SINK_PORT, UDP_PORT } from './programs.ts';
 import { measureRounds, rate, type BedName, type Failed, type FigureSource, type OpenBed, type Sample, type Series } from './rounds.ts';
 
 type Kind = 'tcp' | 'udp-connected' | 'udp-unconnected';
-type Where = 'free' | 'guarded';
+type Where = 'free' | 'tracked' | 'guarded';
 type SeriesName = `${Where} ${Kind}`;
 
 export interface BulkSizes {
@@ -14,6 +14,7 @@ export interface BulkSizes {
 }
 
 const MEGABYTE = 1e6;
+const megabytes = (sample: Sample): number => rate(sample) / MEGABYTE;
 
 function seriesOf(ms: number): Readonly<Record<SeriesName, Series>> {
   const on = (bed: BedName, kind: Kind): Series => ({
@@ -24,20 +25,31 @@ function seriesOf(ms: number): Readonly<Record<SeriesName, Series>> {
     },
   });
   return {
-    'free tcp': on('none', 'tcp'), 'guarded tcp': on('kernel', 'tcp'),
-    'free udp-connected': on('none', 'udp-connected'), 'guarded udp-connected': on('kernel', 'udp-connected'),
-    'free udp-unconnected': on('none', 'udp-unconnected'), 'guarded udp-unconnected': on('kernel', 'udp-unconnected'),
+    'free tcp': on('none', 'tcp'),
+    'tracked tcp': on('conntrack', 'tcp'),
+    'guarded tcp': on('kernel', 'tcp'),
+    'free udp-connected': on('none', 'udp-connected'),
+    'tracked udp-connected': on('conntrack', 'udp-connected'),
+    'guarded udp-connected': on('kernel', 'udp-connected'),
+    'free udp-unconnected': on('none', 'udp-unconnected'),
+    'tracked udp-unconnected': on('conntrack', 'udp-unconnected'),
+    'guarded udp-unconnected': on('kernel', 'udp-unconnected'),
   };
 }
 
-function source(unit: FigureSource<SeriesName>['unit'], kind: Kind, read: (sample: Sample) => number): FigureSource<SeriesName> {
-  return { unit, series: `guarded ${kind}`, baseline: `free ${kind}`, read };
+function source(
+  unit: FigureSource<SeriesName>['unit'], kind: Kind, read: (sample: Sample) => number, against: Where = 'free',
+): FigureSource<SeriesName> {
+  return { unit, series: `guarded ${kind}`, baseline: `${against} ${kind}`, read };
 }
 
 const FIGURES: Readonly<Record<string, FigureSource<SeriesName>>> = {
-  'bulk.tcp': source('MB/s', 'tcp', (sample) => rate(sample) / MEGABYTE),
+  'bulk.tcp': source('MB/s', 'tcp', megabytes),
+  'bulk.tcp.conntrack': source('MB/s', 'tcp', megabytes, 'tracked'),
   'bulk.udp.connected': source('1/s', 'udp-connected', rate),
+  'bulk.udp.connected.conntrack': source('1/s', 'udp-connected', rate, 'tracked'),
   'bulk.udp.unconnected': source('1/s', 'udp-unconnected', rate),
+  'bulk.udp.unconnected.conntrack': source('1/s', 'udp-unconnected', rate, 'tracked'),
 };
 
 export const BULK_FIGURES: readonly string[] = Object.keys(FIGURES);

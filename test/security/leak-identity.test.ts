@@ -1,9 +1,11 @@
 /** What an unprivileged user can arrange so that one program is taken for another, and what it costs everybody else. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { linkSync, mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Lab } from '../lab/lab.ts';
-import { clientOf, copyInto, noLab, program, promptFor } from '../integration/support.ts';
+import { clientOf, copyInto, noLab, program, promptFor, until } from '../integration/support.ts';
+import { flushRules } from '../leaks/support.ts';
 
 /** More sockets than the kernel remembers owners of. */
 const CHURN = 150_000;
@@ -53,6 +55,40 @@ describe('one program taken for another', { skip: noLab() }, () => {
     assert.equal(counts.of('tag/denied'), 0);
     assert.equal((await client.status()).statistics.unidentified, before);
   });
+
+  for (const state of ['the helper running', 'the helper killed and netfilter emptied'] as const) {
+    test(`look-alikes, ${state}: a hard link, a bind mount or a copy with the allowed name`, async (t) => {
+      await using lab = await Lab.create({ defaultAction: 'deny' });
+      const client = clientOf(lab);
+      t.after(() => { client.close(); });
+      const allowed = copyInto(lab, program('leak'), 'allowed');
+      const intruder = copyInto(lab, program('leak'), 'intruder');
+      await client.addRule({ action: 'allow', path: allowed });
+      const alone = (path: string, tag: string): string => `'${path}' lend alone ${lab.peer4} ${PORT} '${path}' 'lab-tag:${tag};' || true`;
+      await lab.peer.watch();
+      await lab.run(['sh', '-c', alone(intruder, 'refused')]);
+      await lab.run(['sh', '-c', alone(allowed, 'first')]);
+      await until('the allowed one', async () => ((await lab.peer.counts()).of('tag/first') > 0 ? true : null));
+      const folder = join(lab.folder, 'bin', 'other');
+      mkdirSync(folder);
+      const linked = join(folder, basename(allowed));
+      linkSync(intruder, linked);
+      if (state !== 'the helper running') {
+        await lab.stopHelper('SIGKILL');
+        await flushRules(lab);
+      }
+      await lab.peer.watch();
+      await lab.run(['sh', '-c', alone(linked, 'linked')]);
+      await lab.run(['unshare', '-Urm', 'sh', '-c', [
+        `mount --bind '${intruder}' '${allowed}'`, alone(allowed, 'mounted'),
+        'mount -t tmpfs none /mnt', `cp '${intruder}' /mnt/allowed`, alone('/mnt/allowed', 'copied'),
+      ].join('\n')]);
+      await lab.run(['sh', '-c', alone(allowed, 'last')]);
+      const counts = await lab.peer.counts();
+      assert.equal(counts.of('tag/last'), 1);
+      assert.deepEqual(['linked', 'mounted', 'copied'].filter((tag) => counts.of(`tag/${tag}`) > 0), []);
+    });
+  }
 
   test('a program that was handed a connected socket is asked about under its own name', async (t) => {
     await using lab = await Lab.create();

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { RuleEdit } from '../../helper/contract/types.ts';
+import type { Verdict } from '../../helper/contract/vocabulary.ts';
+import type { Ask } from '../../helper/ports.ts';
 import { Rig } from './engine-support.ts';
 
 const LIFETIMES = ['once', 'process', 'session', 'boot', 'until', 'always'] as const;
@@ -54,6 +56,7 @@ class World {
   readonly came = new Map<number, number>();
   readonly endedOutside = new Set<number>();
   answersGiven = 0;
+  remembered: Verdict | null = null;
 
   async run(one: Step): Promise<void> {
     const { engine, time } = this.rig;
@@ -103,12 +106,15 @@ class World {
     }
   }
 
-  ask(program: number, host: string, pid: number, known: boolean): number {
+  ask(program: number, host: string, pid: number, known: boolean, before: (ask: Ask) => void = () => undefined): number {
     const path = `/p${String(program)}`;
     const executable = { device: 1, inode: BigInt(program + 1), generation: 0, ctimeSec: 1 };
-    const id = this.rig.ask({
+    const ask = this.rig.make({
       ...(known ? { path } : { path: null, claimedPath: path }), owner: { pid, executable }, tuple: { destinationAddress: host },
     });
+    const { id } = ask;
+    before(ask);
+    this.rig.engine.onAsks([ask]);
     this.asks.push(id);
     this.came.set(id, this.answersGiven);
     return id;
@@ -138,11 +144,10 @@ class World {
   /** What the kernel would repeat now is what the engine says when it is asked anew. */
   probe(pick: number): void {
     const { dataPath, time } = this.rig;
-    const valid = dataPath.remembered.filter((entry) => entry.untilNs === 0n || entry.untilNs > time.ns);
-    const entry = valid[pick % Math.max(1, valid.length)];
-    if (entry === undefined) return;
-    const id = this.ask(Number(entry.executable.inode) - 1, entry.destinationAddress, 77, true);
-    assert.equal(dataPath.last(id).verdict, entry.verdict);
+    const id = this.ask(pick % 3, HOSTS[(pick >> 2) % 3] ?? '', 77, true, (ask) => {
+      this.remembered = dataPath.recall(ask, time.ns);
+    });
+    if (this.remembered !== null) assert.equal(dataPath.last(id).verdict, this.remembered);
   }
 
   held(): readonly number[] {

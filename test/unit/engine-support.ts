@@ -1,12 +1,12 @@
 /** An engine between fakes that record: clock, timers, data path, store. Nothing here decides anything. */
 import assert from 'node:assert/strict';
 import type { PromptEnd } from '../../helper/contract/types.ts';
-import type { Attribution, ExecutableId, Owner, Rule, Tuple } from '../../helper/contract/vocabulary.ts';
+import type { Attribution, ExecutableId, Owner, Rule, Tuple, Verdict } from '../../helper/contract/vocabulary.ts';
 import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
 import { Engine } from '../../helper/engine.ts';
 import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import type {
-  Ask, AskAnswer, DataPath, DataPathCounters, GatePosture, LoadedRules, NewRule, RememberedDecision, RememberedFlow, RuleStore,
+  Ask, AskAnswer, DataPath, DataPathCounters, GatePosture, LoadedRules, NewRule, Origin, RememberedDecision, RememberedFlow, RuleStore,
   RunState, Session, Settings, Traffic,
 } from '../../helper/ports.ts';
 import { PATH, tuple } from './policy-support.ts';
@@ -74,7 +74,9 @@ export class FakeDataPath implements DataPath {
   readonly calls: string[] = [];
   readonly answers: AskAnswer[] = [];
   remembered: RememberedDecision[] = [];
-  flows: readonly RememberedFlow[] = [];
+  flows: RememberedFlow[] = [];
+  /** Every ask that was made, for what is remembered of its flow. */
+  readonly asks = new Map<number, Ask>();
   policy = 0n;
   gate: GatePosture | null = null;
   /** Paths whose file is another one than the one that runs. */
@@ -86,6 +88,16 @@ export class FakeDataPath implements DataPath {
   answer(answers: readonly AskAnswer[]): number {
     this.calls.push('answer');
     this.answers.push(...answers);
+    for (const { id, verdict, rememberUntilNs, hitSlot = 0 } of answers) {
+      const ask = rememberUntilNs === undefined ? undefined : this.asks.get(id);
+      const by = ask?.attribution.owner ?? null;
+      if (ask === undefined || by === null || verdict === 'hold' || rememberUntilNs === undefined) continue;
+      const { cookie, pid, startNs, executable } = by;
+      const { protocol, family, destinationAddress, destinationPort } = ask.tuple;
+      this.flows.push({
+        cookie, pid, startNs, executable, protocol, family, destinationAddress, destinationPort, verdict, untilNs: rememberUntilNs, hitSlot,
+      });
+    }
     return answers.length;
   }
 
@@ -97,7 +109,7 @@ export class FakeDataPath implements DataPath {
   replaceAll({ programs, flows, policy }: Parameters<DataPath['replaceAll']>[0]): void {
     this.calls.push('replaceAll');
     this.remembered = [...programs];
-    this.flows = flows;
+    this.flows = [...flows];
     this.policy = policy;
   }
 
@@ -136,6 +148,24 @@ export class FakeDataPath implements DataPath {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** What the kernel would say of this flow by itself at `nowNs`; null: it would ask. */
+  recall({ tuple: to, attribution: { owner: by }, answersPeer }: Ask, nowNs: bigint): Verdict | null {
+    if (by === null) return null;
+    const file = ({ device, inode, generation, ctimeSec }: ExecutableId): string => [device, inode, generation, ctimeSec].join();
+    const lives = ({ untilNs }: { readonly untilNs: bigint }): boolean => untilNs === 0n || untilNs > nowNs;
+    const there = (one: RememberedDecision | RememberedFlow): boolean => one.destinationAddress === to.destinationAddress;
+    const port = (one: RememberedDecision | RememberedFlow): boolean =>
+      one.protocol === to.protocol && one.destinationPort === to.destinationPort;
+    const flow = this.flows.findLast((one) => one.cookie === by.cookie && one.pid === by.pid && one.startNs === by.startNs
+      && file(one.executable) === file(by.executable) && there(one) && port(one) && lives(one));
+    if (flow !== undefined) return flow.verdict;
+    const found = this.remembered.findLast((one) => one.uid === by.uid && one.networkNamespace === by.networkNamespace
+      && one.reply === answersPeer && file(one.executable) === file(by.executable) && lives(one)
+      && (one.form === 'program' || one.form === 'any-address' || there(one))
+      && (one.form === 'program' || one.form === 'any-port' || port(one)));
+    return found?.verdict ?? null;
   }
 
   /** Everything that one ask was told, `hold` or a verdict. */
@@ -220,6 +250,8 @@ export interface AskChange {
   readonly attribution?: Partial<Attribution>;
   readonly answersPeer?: boolean;
   readonly dnsQuestion?: string;
+  readonly origin?: Origin;
+  readonly held?: boolean;
 }
 
 /** The whole of it: `rig.ask()` is what a packet of curl to 10.77.0.2:443 does. */
@@ -301,11 +333,18 @@ export class Rig {
       ancestors: [],
       ...change.attribution,
     };
-    return {
+    const ask: Ask = {
       id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: 'eth0', lengthBytes: 60,
       dnsQuestion: change.dnsQuestion ?? null, heldAtNs: this.time.ns,
-      answersPeer: change.answersPeer ?? false, origin: 'process', held: true,
+      answersPeer: change.answersPeer ?? false, origin: change.origin ?? 'process', held: change.held ?? true,
     };
+    this.dataPath.asks.set(id, ask);
+    return ask;
+  }
+
+  /** What the kernel would say by itself of a packet now; null: it would ask. */
+  recall(change: AskChange = {}): Verdict | null {
+    return this.dataPath.recall(this.make(change), this.time.ns);
   }
 
   /** Hands one ask to the engine; returns its id. */

@@ -240,12 +240,21 @@ describe('remembering', () => {
     remembering(flow, new RuleIndex(list).evaluate(flow, at), at.nowMs);
 
   test('remembering: a plain rule of a certain program is remembered for the program without end', () => {
-    assert.deepEqual(evaluate([rule('a', 'allow', { path: PATH })], facts(), moment()), { for: 'program', lastsMs: null });
+    assert.deepEqual(evaluate([rule('a', 'allow', { path: PATH })], facts(), moment()), { for: 'program', form: 'exact', lastsMs: null });
   });
 
   test('remembering: an owner found through /proc is remembered for the socket and not for long', () => {
     const likely = facts({ confidence: 'likely', evidence: 'sock_diag' });
     assert.deepEqual(evaluate([rule('a', 'allow', { path: PATH })], likely, moment()), { for: 'socket', lastsMs: 10_000 });
+  });
+
+  test('remembering: a connection whose socket is known is remembered as long as the rules stay, whoever owns it', () => {
+    const likely = facts({ confidence: 'likely', evidence: 'sock_diag' });
+    const memory = (list: readonly Rule[]): unknown =>
+      remembering(likely, new RuleIndex(list).evaluate(likely, moment()), moment().nowMs, { stream: true });
+    assert.deepEqual(memory([rule('a', 'allow', { path: PATH })]), { for: 'socket', lastsMs: null });
+    const ends = rule('b', 'allow', { path: PATH }, { lifetime: { until: moment().nowMs + 500 }, priority: 1 });
+    assert.deepEqual(memory([rule('a', 'allow', { path: PATH }), ends]), { for: 'socket', lastsMs: 500 });
   });
 
   test('remembering: a rule for another process keeps the decision from covering the whole program', () => {
@@ -263,9 +272,9 @@ describe('remembering', () => {
   test('remembering: the earliest end of any rule that stood before bounds it', () => {
     const at = moment();
     const list = [rule('short', 'allow', {}, { lifetime: { until: at.nowMs + 250 } }), rule('a', 'allow', { uid: 7 })];
-    assert.deepEqual(evaluate(list, facts(), at), { for: 'program', lastsMs: 250 });
+    assert.deepEqual(evaluate(list, facts(), at), { for: 'program', form: 'exact', lastsMs: 250 });
     const far = [rule('long', 'allow', {}, { lifetime: { until: at.nowMs + 86_400_000 } })];
-    assert.deepEqual(evaluate(far, facts(), at), { for: 'program', lastsMs: 60_000 });
+    assert.deepEqual(evaluate(far, facts(), at), { for: 'program', form: 'exact', lastsMs: 60_000 });
   });
 
   test('remembering: what the kernel repeats for a program is what the rules would say again', () => {
@@ -289,7 +298,7 @@ describe('remembering', () => {
       const index = new RuleIndex(list);
       const before = index.evaluate(flow, at);
       const memory = remembering(flow, before, at.nowMs);
-      if (memory.for !== 'socket' || passedMs >= memory.lastsMs) return;
+      if (memory.for !== 'socket' || memory.lastsMs === null || passedMs >= memory.lastsMs) return;
       // The full minute is not reached where a schedule counts, so the local time is still the same one.
       assert.equal(index.evaluate(flow, { ...at, nowMs: at.nowMs + passedMs }).rule?.id, before.rule?.id);
     }), { numRuns: 300 });

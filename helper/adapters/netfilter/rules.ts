@@ -92,10 +92,11 @@ function holdByPrograms(family: Family, spec: RulesetSpec, programs: XtPrograms,
   const queue = `-j NFQUEUE --queue-num ${String(spec.queueNumber)}`;
   const says = (path: string): string => `-m bpf --object-pinned ${path}`;
   return [
+    // Others mark their packets too, and some of their marks have this bit.
+    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
     returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
     loopback(family),
     `${says(programs.allow)} -j RETURN`,
-    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
     THROUGH_LOOPBACK,
     `${says(programs.refuse)} -j MARK --set-xmark ${mark}/${mark}`,
     `-m mark --mark ${mark}/${mark} -j ACCEPT`,
@@ -111,9 +112,9 @@ function holdByPrograms(family: Family, spec: RulesetSpec, programs: XtPrograms,
 function holdByState(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
   const mark = hex(spec.refuseMark);
   return [
+    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
     returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
     returns('open-tcp', '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK'),
-    `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
     loopback(family),
     THROUGH_LOOPBACK,
     '! -p tcp -m conntrack --ctstate ESTABLISHED -j RETURN',

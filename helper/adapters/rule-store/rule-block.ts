@@ -1,5 +1,5 @@
 /** One `[[rule]]` block as checked content. A key that is not understood is a problem: it never widens a rule by being ignored. */
-import { RULE_ACTIONS } from '../../contract/vocabulary.ts';
+import { KERNEL_PATH, RULE_ACTIONS } from '../../contract/vocabulary.ts';
 import type { Lifetime, PortRange, RuleAction, Schedule } from '../../contract/vocabulary.ts';
 import { FieldReader } from './field-reader.ts';
 import type { TextResult } from './field-reader.ts';
@@ -130,6 +130,7 @@ function readAction(reader: FieldReader, at: Position): RuleAction | null {
 function readPath(application: FieldReader): string | null {
   const path = application.text('path', LIMITS.pathBytes);
   if (path === null) return null;
+  if (path === KERNEL_PATH) return path;
   const parts = path.split('/').slice(1);
   if (!path.startsWith('/') || path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
     application.complainAbout('path', `${shown(path)} is not the absolute path of a program, without "." and ".." and doubled "/".`);

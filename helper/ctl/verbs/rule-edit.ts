@@ -2,7 +2,7 @@
 import { access, constants, open, realpath } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import type { RuleEdit } from '../../contract/types.ts';
-import { RULE_ACTIONS } from '../../contract/vocabulary.ts';
+import { KERNEL_PATH, RULE_ACTIONS } from '../../contract/vocabulary.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { parseLifetime } from '../text/duration.ts';
@@ -16,7 +16,7 @@ export const RULE_ACTION_ARGUMENT = {
 } as const satisfies ArgumentSpec;
 
 export const RULE_OPTIONS: readonly OptionSpec[] = [
-  { name: 'application', value: 'PATH', about: 'the program', kind: 'file' },
+  { name: 'application', value: 'PATH', about: "the program; 'kernel' is the kernel itself", kind: 'file' },
   { name: 'to', value: 'ADDRESS', about: 'address or prefix: 192.0.2.7, 2001:db8::/32' },
   { name: 'port', value: 'PORT', about: 'port, list or range: 443, 80,443, 8000-8080' },
   { name: 'protocol', value: 'PROTOCOL', about: 'tcp, udp, icmp or a number; several with commas' },
@@ -53,11 +53,12 @@ async function isScript(path: string): Promise<boolean> {
 }
 
 /**
- * The absolute path that the kernel will report: links followed where the file is on this machine. Says on stderr what was
+ * `kernel` as it is, else the absolute path that the kernel will report: links followed where the file is on this machine. Says on stderr what was
  * changed, and that a script's connections belong to its interpreter.
  */
 async function applicationPath(context: Context, text: string): Promise<string> {
   if (text === '') throw new UsageError('--application: the path is empty');
+  if (text === KERNEL_PATH) return text;
   if (context.options.host !== undefined) {
     if (!text.startsWith('/')) throw new UsageError('--application: with --host the whole path is needed');
     return text;

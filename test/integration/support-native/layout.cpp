@@ -56,7 +56,7 @@ int main(int, char** arguments) {
   MEMBER(bastion_owner, flags);
   MEMBER(bastion_owner, socket_type);
   MEMBER(bastion_owner, user);
-  MEMBER(bastion_owner, telling);
+  MEMBER(bastion_owner, reserved);
   MEMBER(bastion_owner, command);
   SIZE(bastion_destination);
   MEMBER(bastion_destination, address);
@@ -136,7 +136,7 @@ int main(int, char** arguments) {
   MEMBER(bastion_settings, network_namespace);
   MEMBER(bastion_settings, helper_start_ns);
   MEMBER(bastion_settings, helper_pid);
-  MEMBER(bastion_settings, telling);
+  MEMBER(bastion_settings, forms);
   MEMBER(bastion_settings, policy);
   SIZE(bastion_seen_key);
   MEMBER(bastion_seen_key, executable);

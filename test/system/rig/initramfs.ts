@@ -53,19 +53,19 @@ for name in bin sbin lib lib32 lib64 libx32; do
   elif [ -d /host/$name ]; then mkdir $name; mount --bind /host/$name $name
   fi
 done
-mkdir usr etc dev proc sys run tmp var root kernel
+mkdir usr etc dev proc sys run tmp var root modules
 chmod 1777 tmp
 mount --bind /host/usr usr
 mount --bind /host/etc etc
 ${shown.map((folder) => `mkdir -p .${quoted(folder)}; mount --bind /host${quoted(folder)} .${quoted(folder)}`).join('\n')}
-mount -t 9p -o ${NINE_P} ${TAGS.kernel} kernel
+mount -t 9p -o ${NINE_P} ${TAGS.kernel} modules
 for name in dev proc sys; do mount --move /$name $name; done
 ln -s /run var/run
 mkdir dev/shm dev/pts
 mount -t devpts devpts dev/pts
 mount -t cgroup2 cgroup sys/fs/cgroup
 mount -t bpf -o mode=700 bpf sys/fs/bpf
-printf '%s\\n' '#!/bin/sh' 'exec /sbin/modprobe --dirname /kernel "$@"' > run/modprobe
+printf '%s\\n' '#!/bin/sh' 'exec /sbin/modprobe --dirname /modules "$@"' > run/modprobe
 chmod 755 run/modprobe
 echo /run/modprobe > proc/sys/kernel/modprobe
 ip link set lo up
