@@ -67,7 +67,7 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     const namesOf = (ask: Ask): readonly KnownName[] => this.#names.namesOf(ask, ask.heldAtNs);
     this.#log = new FlowLog(namesOf);
     const { book, log } = { book: this.#book, log: this.#log };
-    const ledger = new Ledger({ users: deps.users, onReplaced: () => { this.#memory.replaced(); } });
+    const ledger = new Ledger({ users: deps.users });
     const slots = new HitSlots();
     this.#decider = new Decider({ book, log, ledger, slots, gave: (...asked) => this.#names.gave(...asked) });
     this.#health = new Health(deps.clock);

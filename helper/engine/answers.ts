@@ -2,6 +2,7 @@
 import { assertNever, BastionError } from '../contract/errors.ts';
 import type { Answer } from '../contract/types.ts';
 import type { Lifetime, Scope } from '../contract/vocabulary.ts';
+import { wholeSeconds } from '../policy/time.ts';
 import type { Choices, LifetimeName } from '../prompt/choices.ts';
 
 /** An answer with everything filled in that was left to the prompt's defaults. */
@@ -23,11 +24,13 @@ function lifetimeOf(name: LifetimeName, untilMs: number | undefined, nowMs: numb
     case 'always':
       if (untilMs !== undefined) throw new BastionError('InvalidArgument', "until_ms: only with the lifetime 'until'.");
       return name;
-    case 'until':
-      if (untilMs === undefined || untilMs <= nowMs || untilMs > nowMs + LONGEST_UNTIL_MS) {
+    case 'until': {
+      const until = wholeSeconds(untilMs ?? 0);
+      if (until <= nowMs || until > nowMs + LONGEST_UNTIL_MS) {
         throw new BastionError('InvalidArgument', "until_ms: the lifetime 'until' needs a time to come.");
       }
-      return { until: untilMs };
+      return { until };
+    }
     default:
       return assertNever(name);
   }

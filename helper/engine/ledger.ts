@@ -11,8 +11,6 @@ import type { Held } from './decider.ts';
 import type { Memory } from './memory.ts';
 
 export const LEDGER_LIMITS: SharedLimits = { total: 16_384, perUser: 8192, kept: 1024 };
-/** Programs whose file is watched for being replaced. */
-const PROGRAMS_LIMIT = 4096;
 /** From here on a user may own thousands of uids for containers. Source: subuid(5), login.defs(5) SUB_UID_MIN. */
 const FIRST_SUBORDINATE_UID = 65_536;
 /** The one share of all those that are no users of this machine. */
@@ -32,23 +30,18 @@ export interface LedgerEntry extends Remembered {
 
 export interface LedgerOptions {
   readonly users: Pick<Users, 'name'>;
-  /** The file of a program that is remembered is another one now. */
-  readonly onReplaced: () => void;
   readonly limits?: SharedLimits;
 }
 
 export class Ledger {
   readonly #users: Pick<Users, 'name'>;
-  readonly #onReplaced: () => void;
   readonly #limits: SharedLimits;
-  readonly #programs = new Map<string, string>();
   #entries: SharedTable<LedgerEntry>;
   #endsNs: BootNs | null = null;
   #lost = 0;
 
-  constructor({ users, onReplaced, limits = LEDGER_LIMITS }: LedgerOptions) {
+  constructor({ users, limits = LEDGER_LIMITS }: LedgerOptions) {
     this.#users = users;
-    this.#onReplaced = onReplaced;
     this.#limits = limits;
     this.#entries = new SharedTable(limits);
   }
@@ -71,9 +64,8 @@ export class Ledger {
   put(remembered: Remembered): void {
     const { held: { ask: { attribution: { owner, identity: { path } }, origin } }, memory } = remembered;
     if (owner === null || origin === 'forwarded' || !memory.lasting) return;
-    const executable = path === null ? '' : programKey(owner.executable, 0);
-    this.#set(owner.uid, { ...remembered, file: path === null ? '' : `${executable} ${path}` });
-    if (path !== null && origin === 'process') this.#see(path, executable);
+    const file = path === null || origin !== 'process' ? '' : `${programKey(owner.executable, 0)} ${path}`;
+    this.#set(owner.uid, { ...remembered, file });
   }
 
   /** Every entry, the oldest of each user first. */
@@ -97,15 +89,5 @@ export class Ledger {
 
   #budget(uid: number): number {
     return uid < FIRST_SUBORDINATE_UID || this.#users.name(uid) !== String(uid) ? uid : STRANGERS;
-  }
-
-  #see(path: string, executable: string): void {
-    const before = this.#programs.get(path);
-    if (before === executable) return;
-    this.#programs.delete(path);
-    this.#programs.set(path, executable);
-    const [oldest] = this.#programs.keys();
-    if (this.#programs.size > PROGRAMS_LIMIT && oldest !== undefined) this.#programs.delete(oldest);
-    if (before !== undefined) this.#onReplaced();
   }
 }

@@ -16,10 +16,11 @@ import type { Modes } from './modes.ts';
 import type { RuleBook } from './rule-book.ts';
 import type { Turn } from './turn.ts';
 
-/** Programs whose file is looked at, and processes that are looked for, in one turn: each costs system calls. */
+/** Files that are looked at, and processes that are looked for, in one turn: each costs system calls. */
 const LOOKS = 1024;
-/** A program that replaces its own file again and again has everything decided again this often and not more. */
-const REPLACED_NS = 1_000_000_000n;
+/** How often the files of programs that are remembered are looked at, and how many of them, by turns. */
+const FILES_NS = 2_000_000_000n;
+const FILES_AT_ONCE = 256;
 /** Reading the counts of every rule costs a system call for each: who lists rules more often sees the same counts. */
 const COUNT_AGAIN_NS = 1_000_000_000n;
 
@@ -30,7 +31,7 @@ export interface MemoryDeskOptions {
   readonly decider: Decider;
   readonly ledger: Ledger;
   readonly slots: HitSlots;
-  /** A memory ends, or a program's file was replaced: `renew` wants a turn. */
+  /** A memory ends, or the file of a program was replaced: `renew` wants a turn. */
   onDue(): void;
 }
 
@@ -39,11 +40,11 @@ class Looks {
   readonly #known = new Map<string, boolean>();
   #left = LOOKS;
 
-  /** False too where too much was looked for already. */
+  /** True too where too much was looked for already: what has gone, or was replaced, is found out later. */
   is(key: string, look: () => boolean): boolean {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const found = this.#left > 0 && look();
+    const found = this.#left <= 0 || look();
     this.#left -= 1;
     this.#known.set(key, found);
     return found;
@@ -53,20 +54,22 @@ class Looks {
 export class MemoryDesk {
   readonly #options: MemoryDeskOptions;
   readonly #endAlarm: Alarm;
-  readonly #replacedAlarm: Alarm;
+  readonly #fileAlarm: Alarm;
   #dataPath: DataPath | null = null;
   /** Of what the data path remembers now; null where that is not known. */
   #policy: bigint | null = null;
-  #replaced = false;
+  /** Of the ledger's programs, those whose file is another one now. */
+  readonly #replaced = new Set<string>();
+  #nextFile = 0;
   #countedNs: BootNs | null = null;
 
   constructor(options: MemoryDeskOptions) {
     this.#options = options;
     const { schedule } = options.deps;
     this.#endAlarm = new Alarm(schedule, () => { options.onDue(); });
-    this.#replacedAlarm = new Alarm(schedule, () => {
-      this.#replaced = true;
-      options.onDue();
+    this.#fileAlarm = new Alarm(schedule, () => {
+      if (this.#lookAtFiles()) options.onDue();
+      else this.#arm();
     });
   }
 
@@ -101,7 +104,7 @@ export class MemoryDesk {
   renew(turn: Turn): void {
     const { ledger } = this.#options;
     if (this.#dataPath === null || this.#policy === null) return;
-    if (this.#replaced) this.#replace(this.#policy, this.#decideAll(turn), this.#dataPath);
+    if (this.#replaced.size > 0) this.#replace(this.#policy, this.#decideAll(turn), this.#dataPath);
     else if (ledger.endsNs !== null && ledger.endsNs <= turn.instant.bootNs) this.#decideDue(turn, this.#policy, this.#dataPath);
     this.#arm();
   }
@@ -109,11 +112,6 @@ export class MemoryDesk {
   /** Follows new entries: call it when a turn has ended. */
   follow(): void {
     this.#arm();
-  }
-
-  /** The file of a program that is remembered is another one. */
-  replaced(): void {
-    if (!this.#replacedAlarm.isSet) this.#replacedAlarm.set(this.#options.deps.clock.bootNs() + REPLACED_NS);
   }
 
   /** Adds what the kernel counted meanwhile to the uses of the rules; emits nothing. */
@@ -128,7 +126,7 @@ export class MemoryDesk {
   close(): void {
     this.#dataPath = null;
     this.#endAlarm.set(null);
-    this.#replacedAlarm.set(null);
+    this.#fileAlarm.set(null);
   }
 
   #assign(): bigint {
@@ -155,7 +153,7 @@ export class MemoryDesk {
       if (memory.program !== null) programs.push(memory.program);
       else if (memory.flow !== null) flows.push(memory.flow);
     }
-    this.#replaced = false;
+    this.#replaced.clear();
     this.#count(dataPath);
     dataPath.replaceAll({ programs, flows, policy });
     slots.begin(dataPath.hits());
@@ -220,14 +218,31 @@ export class MemoryDesk {
     const { owner, identity: { path } } = ask.attribution;
     const dataPath = this.#dataPath;
     if (ask.origin !== 'process' || owner === null || path === null || dataPath === null) return held;
-    if (files.is(file, () => dataPath.verify(owner.executable, path))) return held;
+    if (!this.#replaced.has(file) && files.is(file, () => dataPath.verify(owner.executable, path))) return held;
     const attribution = { ...ask.attribution, identity: { path: null }, claimedPath: path, confidence: 'unknown' } as const;
     const unverified = { ...ask, attribution };
     return { ask: unverified, facts: factsOf(unverified) };
   }
 
+  /** True when one was replaced. */
+  #lookAtFiles(): boolean {
+    const dataPath = this.#dataPath;
+    const programs = new Map<string, LedgerEntry>();
+    for (const entry of this.#options.ledger.all()) if (entry.file !== '') programs.set(entry.file, entry);
+    const all = [...programs.values()];
+    const from = this.#nextFile < all.length ? this.#nextFile : 0;
+    this.#nextFile = from + FILES_AT_ONCE;
+    for (const { file, held: { ask: { attribution: { owner, identity: { path } } } } } of all.slice(from, this.#nextFile)) {
+      if (owner !== null && path !== null && dataPath?.verify(owner.executable, path) === false) this.#replaced.add(file);
+    }
+    return this.#replaced.size > 0;
+  }
+
   #arm(): void {
-    this.#endAlarm.set(this.#dataPath === null ? null : this.#options.ledger.endsNs);
-    if (this.#dataPath === null) this.#replacedAlarm.set(null);
+    const { deps: { clock }, ledger } = this.#options;
+    const idle = this.#dataPath === null || ledger.size === 0;
+    this.#endAlarm.set(this.#dataPath === null ? null : ledger.endsNs);
+    if (idle) this.#fileAlarm.set(null);
+    else if (!this.#fileAlarm.isSet) this.#fileAlarm.set(clock.bootNs() + FILES_NS);
   }
 }

@@ -7,6 +7,7 @@ import {
   formatPorts, formatProtocols, formatSchedule, parseAddress, parsePorts, parseProtocols, parseSchedule,
 } from '../policy/text.ts';
 import type { Parsed } from '../policy/text.ts';
+import { wholeSeconds } from '../policy/time.ts';
 import type { NewRule, Users } from '../ports.ts';
 
 /** A rule's lasting form: a file can hold the first two lifetimes, `boot` lives in memory. */
@@ -77,8 +78,9 @@ function editedLifetime(before: Lifetime, edit: RuleEdit, nowMs: number): Lifeti
     return name;
   }
   if (edit.until_ms === undefined) throw new BastionError('InvalidArgument', "until_ms: the lifetime 'until' needs a time.");
-  if (edit.until_ms <= nowMs) throw new BastionError('InvalidArgument', 'until_ms: this time has passed.');
-  return { until: edit.until_ms };
+  const until = wholeSeconds(edit.until_ms);
+  if (until <= nowMs) throw new BastionError('InvalidArgument', 'until_ms: this time has passed.');
+  return { until };
 }
 
 /** `edit` over `base`; absent keys stay. Throws BastionError InvalidArgument. */

@@ -3,6 +3,11 @@ import type { BootNs } from '../contract/vocabulary.ts';
 
 const NS_PER_MS = 1_000_000n;
 
+/** The end of a rule as its file can say it: whole seconds. In memory it is the same, so that a restart changes nothing. */
+export function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1000) * 1000;
+}
+
 /** The furthest wall time seen so far, and when on the boot clock. */
 export interface WallMark {
   readonly bootNs: BootNs;

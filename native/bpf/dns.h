@@ -26,7 +26,7 @@ static __noinline int copy_dns(struct __sk_buff *skb, const struct bastion_owner
 			       __u32 transport, int received)
 {
 	struct bastion_dns_event *event;
-	__u32 sequence = 0, offset = transport + UDP_HEADER_BYTES, length;
+	__u32 sequence = 0, offset = transport + UDP_HEADER_BYTES, length, last;
 	__u8 words = 0;
 	int failed;
 
@@ -41,15 +41,15 @@ static __noinline int copy_dns(struct __sk_buff *skb, const struct bastion_owner
 	}
 	if (skb->len <= offset)
 		return 0;
-	length = skb->len - offset;
-	/* The verifier cannot see that it is not 0, and the compiler can. */
-	asm volatile("" : "+r"(length));
-	if (!length)
-		return 0;
-	if (length > BASTION_DNS_BYTES) {
+	/* Linux 6.1's verifier learns nothing from "not 0": so the last byte's index is compared, and the compiler kept out. */
+	last = skb->len - offset - 1;
+	asm volatile("" : "+r"(last));
+	if (last >= BASTION_DNS_BYTES) {
 		count(BASTION_COUNT_DNS_LOST);
 		return 0;
 	}
+	length = last + 1;
+	asm volatile("" : "+r"(length));
 	/* Most messages are short: the ring then holds eight times as many. */
 	if (length <= BASTION_DNS_SHORT_BYTES)
 		event = bpf_ringbuf_reserve(&dns, offsetof(struct bastion_dns_event, payload) + BASTION_DNS_SHORT_BYTES, 0);

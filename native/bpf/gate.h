@@ -23,6 +23,7 @@
 #define CONNTRACK_POINTER (~7UL)
 /* Source: include/uapi/linux/if_ether.h. */
 #define ETHERTYPE_V4 0x0800
+#define PROTOCOL_OFFSET_V4 9
 #define TCP_FLAGS_OFFSET 12
 #define TCP_FLAG_RST 4
 /* /proc tells when a process started in ticks of 1/100 s, rounded down. Source: proc(5), USER_HZ. */
@@ -145,15 +146,16 @@ static __noinline int original_destination(struct __sk_buff *skb, struct bastion
 
 /*
  * IPv4 options or an IPv6 extension header: a source route, which a program may set on an open connection too, sends the packet
- * to another place than its socket's.
+ * to another place than its socket's. Or a packet of IPsec, which the kernel made of the socket's own.
  */
 static __always_inline int has_detour(struct __sk_buff *skb)
 {
-	__u8 byte = 0;
+	__u8 header[PROTOCOL_OFFSET_V4 + 1], next;
 
 	if (skb->protocol == bpf_htons(ETHERTYPE_V4))
-		return bpf_skb_load_bytes(skb, 0, &byte, 1) || (byte & 15) != 5;
-	return bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, nexthdr), &byte, 1) || byte != IPPROTO_TCP;
+		return bpf_skb_load_bytes(skb, 0, header, sizeof(header)) || (header[0] & 15) != 5 ||
+		       header[PROTOCOL_OFFSET_V4] != IPPROTO_TCP;
+	return bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, nexthdr), &next, 1) || next != IPPROTO_TCP;
 }
 
 /*
@@ -286,13 +288,50 @@ static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record
 	return GATE_DROP;
 }
 
+static __always_inline int ask_for(struct __sk_buff *skb, __u64 cookie, struct question *question)
+{
+	struct bastion_tuple tuple = {};
+
+	if (read_packet(skb, &tuple) < 0)
+		return 0;
+	question->flow.cookie = cookie;
+	question->flow.destination = tuple.destination;
+	return 1;
+}
+
+/* The same packet as the kernel's own. */
+static __always_inline void name_kernel(struct question *question, const struct bastion_settings *now)
+{
+	struct bastion_destination destination = question->flow.destination;
+
+	__builtin_memset(question, 0, sizeof(*question));
+	question->flow.destination = destination;
+	question->owned = 1;
+	question->network_namespace = now->network_namespace;
+}
+
+/* A kernel's socket: what it answers with has no port of its own to be decided by, the rest is decided as the kernel's. */
+static __noinline int judge_kernel(struct __sk_buff *skb, struct bpf_sock *socket)
+{
+	struct bastion_settings *now = current_settings();
+	struct question question = {};
+
+	if (!now || !socket || socket->type == SOCKET_RAW)
+		return GATE_PASS;
+	if (!ask_for(skb, 0, &question))
+		return GATE_DROP;
+	name_kernel(&question, now);
+	return judge(skb, 0, &question, DATAGRAM);
+}
+
 static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socket, struct bastion_socket *record)
 {
+	struct bastion_settings *now = current_settings();
 	struct question question = {};
 	struct bastion_tuple tuple = {};
 	enum subject subject;
 
-	if (!socket || !record)
+	if (!now || !socket || !record)
 		return GATE_DROP;
 	subject = socket->state == STATE_LISTEN ? ANSWER : STREAM;
 	name_sender(&question, &record->owner);
@@ -308,6 +347,10 @@ static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socke
 		if (read_packet(skb, &tuple) < 0)
 			return GATE_DROP;
 		question.flow.destination = tuple.destination;
+		if (tuple.destination.protocol != IPPROTO_TCP) {
+			name_kernel(&question, now);
+			record = 0;
+		}
 	}
 	return judge(skb, record, &question, subject);
 }
@@ -324,29 +367,23 @@ static __always_inline int is_put_back(const struct bastion_settings *now, const
 	return owner->pid != now->helper_pid || owner->start_ns - now->helper_start_ns >= START_TICK_NS;
 }
 
-static __always_inline int ask_for(struct __sk_buff *skb, __u64 cookie, struct question *question)
-{
-	struct bastion_tuple tuple = {};
-
-	if (read_packet(skb, &tuple) < 0)
-		return 0;
-	question->flow.cookie = cookie;
-	question->flow.destination = tuple.destination;
-	return 1;
-}
-
-static __noinline int judge_datagram(struct __sk_buff *skb, struct bastion_socket *record)
+static __noinline int judge_datagram(struct __sk_buff *skb, struct bpf_sock *socket, struct bastion_socket *record)
 {
 	struct bastion_settings *now = current_settings();
 	struct question question = {};
 
-	if (!now || !record)
+	if (!now || !socket || !record)
 		return GATE_DROP;
 	if (is_put_back(now, &record->owner))
 		return GATE_PASS;
 	if (!ask_for(skb, record->owner.cookie, &question))
 		return GATE_DROP;
-	name_datagram_sender(&question, &record->owner, kernel_socket(skb));
+	if (socket->type == SOCKET_DATAGRAM && socket->protocol != question.flow.destination.protocol) {
+		name_kernel(&question, now);
+		record = 0;
+	} else {
+		name_datagram_sender(&question, &record->owner, kernel_socket(skb));
+	}
 	return judge(skb, record, &question, DATAGRAM);
 }
 
@@ -359,21 +396,6 @@ static __noinline int judge_other(struct __sk_buff *skb, struct bastion_socket *
 		return GATE_DROP;
 	name_sender(&question, &record->owner);
 	return judge(skb, record, &question, DATAGRAM);
-}
-
-/* A kernel's socket: what it answers with has no port of its own to be decided by, the rest is decided as the kernel's. */
-static __noinline int judge_kernel(struct __sk_buff *skb, struct bpf_sock *socket)
-{
-	struct bastion_settings *now = current_settings();
-	struct question question = {};
-
-	if (!now || !socket || socket->type == SOCKET_RAW)
-		return GATE_PASS;
-	if (!ask_for(skb, 0, &question))
-		return GATE_DROP;
-	question.owned = 1;
-	question.network_namespace = now->network_namespace;
-	return judge(skb, 0, &question, DATAGRAM);
 }
 
 static __always_inline int is_foreign(struct sock *socket, const struct bastion_settings *now)
@@ -439,7 +461,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, struct bpf_sock *
 	if (is_stream(socket))
 		return judge_stream(skb, socket, record);
 	if (socket->type == SOCKET_DATAGRAM || socket->type == SOCKET_RAW)
-		return judge_datagram(skb, record);
+		return judge_datagram(skb, socket, record);
 	return judge_other(skb, record);
 }
 

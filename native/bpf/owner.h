@@ -112,10 +112,9 @@ static __always_inline __u32 uid_now(void)
 }
 
 /*
- * Fills in a record without a socket: `owner` is empty. Without an executable it is a kernel's thread. Not static for the
- * verifier's sake, see read_packet.
+ * Fills in a record without a socket: `owner` is empty. Without an executable it is a kernel's thread.
  */
-__noinline int read_caller(struct bastion_owner *owner)
+static __noinline int read_caller(struct bastion_owner *owner)
 {
 	struct task_struct *task = bpf_get_current_task_btf(), *leader = task->group_leader;
 	const struct cred *cred = task->cred;

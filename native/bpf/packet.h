@@ -50,6 +50,8 @@ static __always_inline int read_v6(struct __sk_buff *skb, struct bastion_tuple *
 	__builtin_memcpy(tuple->source, &header.saddr, 16);
 	__builtin_memcpy(tuple->destination.address, &header.daddr, 16);
 	next = header.nexthdr;
+	/* Linux 6.1 takes no loop that is entered from below, as the compiler likes to turn it. */
+#pragma unroll
 	for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT &&
 		    next != IPPROTO_AH) {

@@ -115,7 +115,7 @@ describe('memory', { skip: noLab() }, () => {
   });
 
   test('a rule that only holds for a time ends the connection with it, and not before', async () => {
-    const [traffic] = await allowed('for-a-time', 'stream', { lifetime: 'until', until_ms: Date.now() + 2500 });
+    const [traffic] = await allowed('for-a-time', 'stream', { lifetime: 'until', until_ms: Date.now() + 3000 });
     await traffic.ask();
     const prompt = await promptFor(client, traffic.path);
     assert.ok(Date.now() - prompt.raised_ms < 5000);

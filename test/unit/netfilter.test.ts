@@ -89,7 +89,7 @@ test('rulesOf: a refusal ends the table, after loopback and before every other e
 });
 
 test('rulesOf: an allowed packet of a program passes only what comes cheap before it', () => {
-  assert.match(hold(SPEC)[2] ?? '', /\/allow -j RETURN$/u);
+  assert.match(hold(SPEC)[3] ?? '', /\/allow -j RETURN$/u);
 });
 
 for (const spec of [SPEC, { ...SPEC, xtPrograms: null }]) {
