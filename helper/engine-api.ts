@@ -86,7 +86,7 @@ export interface EngineApi {
   status(): EngineStatus;
   onEvents(events: Partial<EngineEvents>): () => void;
 
-  /** New rules and settings from the store: evaluated anew, every remembered decision is forgotten. */
+  /** New rules and settings from the store: what is held and what is remembered is decided again. */
   setLoaded(loaded: LoadedRules): void;
   /** Durable: written to bastion.toml. `confirmMs`: goes back by itself unless set again without it. */
   setMode(mode: Mode, confirmMs?: number): Promise<void>;

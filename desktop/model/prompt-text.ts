@@ -1,6 +1,7 @@
 /** Everything that a prompt says, as plain text: escaping for markup is the widget's part. */
 import type { PromptInfo } from '../../helper/contract/types.ts';
 import { assertNever } from '../../helper/contract/errors.ts';
+import { KERNEL_PATH } from '../../helper/contract/vocabulary.ts';
 import type { NameSource } from '../../helper/contract/vocabulary.ts';
 import { _, fill, ngettext } from '../i18n.ts';
 import { domainPattern } from './choices.ts';
@@ -27,6 +28,7 @@ export interface Detail {
 /** 'An unknown program' where no path is known: never a guess from a name that the process chose itself. */
 export function programName(path: string, find: FindProgram): string {
   if (path === '') return _('An unknown program');
+  if (path === KERNEL_PATH) return _('The kernel (tunnels, network file systems)');
   return find(path)?.name ?? baseName(path);
 }
 

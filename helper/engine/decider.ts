@@ -46,6 +46,7 @@ export interface DeciderParts {
 
 /** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
 const ONCE_BY_TUPLE_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 export class Decider {
   readonly #book: RuleBook;
@@ -145,13 +146,14 @@ export class Decider {
   }
 
   #remembering(
-    { ask, facts }: Held, { action }: Pick<Decision, 'action'>, evaluation: Evaluation, { posture }: Turn, { nowMs }: Moment,
+    { ask, facts }: Held, { action }: Pick<Decision, 'action'>, evaluation: Evaluation, { instant, posture }: Turn, { nowMs }: Moment,
   ): Remembering {
     const rules = facts.path === null || !hasProgramKey(ask) ? null : this.#book.index.rulesFor(facts.path);
     const wide: Wide | null = rules === null
       ? null
       : widestForm({ rules, facts, nowMs, action, outcomes: outcomesOf({ ask, facts }, posture), reply: ask.answersPeer });
-    return remembering(facts, evaluation, nowMs, { stream: isStream(ask), wide });
+    const minuteLeftMs = MINUTE_MS - (instant.wallMs % MINUTE_MS);
+    return remembering(facts, evaluation, nowMs, { stream: isStream(ask), wide, minuteLeftMs });
   }
 
   /** Would the same be remembered, as widely, at the moment when this memory ends? */

@@ -109,9 +109,9 @@ export class Modes {
    * about each, allows them until the pause ends on the boot clock.
    */
   gate(): GatePosture {
-    const learning = this.mode === 'learning';
     return {
-      undecided: learning ? 'pass' : 'drop',
+      // In learning mode too: the engine answers at once, and a flow that was allowed before a denial must be asked about.
+      undecided: 'drop',
       whenAway: this.defaultVerdict === 'accept' ? 'pass' : 'drop',
       untracked: this.#settings.untracked,
     };

@@ -18,6 +18,8 @@ export interface RememberingOptions {
   readonly stream?: boolean;
   /** See `widestForm`. */
   readonly wide?: Wide | null;
+  /** Until the local minute is full; as `nowMs` says where it is not given, which differs after the clock was set back. */
+  readonly minuteLeftMs?: number;
 }
 
 const MINUTE_MS = 60_000;
@@ -36,8 +38,9 @@ const OWNERLESS_MS = 1_000;
  * - Not certain who it is: the socket, for a short time unless it can be nobody else's.
  */
 export function remembering(
-  facts: Facts, evaluation: Evaluation, nowMs: number, { stream = false, wide = null }: RememberingOptions = {},
+  facts: Facts, evaluation: Evaluation, nowMs: number, options: RememberingOptions = {},
 ): Remembering {
+  const { stream = false, wide = null, minuteLeftMs = MINUTE_MS - (nowMs % MINUTE_MS) } = options;
   if (facts.uid === null) return { for: 'socket', lastsMs: OWNERLESS_MS };
   const certain = facts.confidence === 'certain';
   if (certain && wide !== null) return { for: 'program', ...wide };
@@ -47,7 +50,7 @@ export function remembering(
     const { process, session, schedule } = rule.match;
     if (process !== undefined || session !== undefined || schedule !== undefined) {
       socketOnly = true;
-      lastsMs = Math.min(lastsMs, MINUTE_MS - (nowMs % MINUTE_MS));
+      lastsMs = Math.min(lastsMs, minuteLeftMs);
     }
     if (typeof rule.lifetime === 'object') lastsMs = Math.min(lastsMs, MINUTE_MS, rule.lifetime.until - nowMs);
   }

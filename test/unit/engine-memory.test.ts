@@ -190,6 +190,16 @@ describe('ends', () => {
     assert.equal(rig.time.timers, 0, 'nothing is left to look after');
   });
 
+  test('a schedule ends by the clock on the wall, also after that was set back', () => {
+    const rig = Rig.with([rule('hours', 'allow', { path: PATH, ...fromNow(1) })]);
+    const flow: AskChange = { owner: { cookie: 77n } };
+    rig.time.pass(40_000);
+    rig.ask({ owner: { cookie: 1n } });
+    rig.time.wallOffsetMs -= 30_000;
+    rig.ask(flow);
+    assert.deepEqual(rig.dataPath.flows.at(-1)?.untilNs, rig.time.ns + 50n * S);
+  });
+
   test('the kernel itself ends an allowance exactly, and what goes on, or refuses, up to two seconds later', () => {
     const ends = { lifetime: { until: WALL_MS + 10_000 } };
     const entry = (list: readonly Rule[]): bigint => {
@@ -313,7 +323,7 @@ describe('the gate', () => {
     ['enforcing', {}, 'drop drop drop'],
     ['on_failure = "open"', { onFailure: 'open' }, 'drop pass drop'],
     ['untracked = "pass"', { untracked: 'pass' }, 'drop drop pass'],
-    ['learning', { mode: 'learning' }, 'pass pass drop'],
+    ['learning', { mode: 'learning' }, 'drop pass drop'],
   ];
   for (const [name, settings, wanted] of postures) {
     test(`${name}: ${wanted}`, () => {
@@ -323,10 +333,10 @@ describe('the gate', () => {
     });
   }
 
-  test('follows the mode, and a pause leaves it closed: the engine allows, until the pause ends', async () => {
+  test('stays closed in every mode and in a pause: the engine allows, until the pause ends', async () => {
     const rig = Rig.with();
     await rig.engine.setMode('learning');
-    assert.equal(rig.dataPath.gate?.undecided, 'pass');
+    assert.equal(rig.dataPath.gate?.undecided, 'drop');
     await rig.engine.setMode('enforcing');
     rig.engine.pause(60_000);
     assert.equal(rig.dataPath.gate.undecided, 'drop');
