@@ -351,6 +351,17 @@ describe('the gate', () => {
     assert.deepEqual([rig.recall(), rig.recall(WGET)], ['accept', 'refuse']);
   });
 
+  test('while learning a flow that a new rule denies is refused, though another of its program stood for it in memory', () => {
+    const rig = Rig.with([], { mode: 'learning' });
+    const mail: AskChange = { owner: { cookie: 77n }, tuple: { destinationPort: 25 } };
+    rig.ask();
+    assert.equal(rig.recall(mail), 'accept');
+    rig.load([rule('mail', 'deny', ports(25))], { mode: 'learning' });
+    assert.equal(rig.recall(), 'accept');
+    assert.equal(rig.recall(mail), null, 'so the gate asks');
+    assert.equal(rig.dataPath.last(rig.ask({ ...mail, held: false })).verdict, 'refuse');
+  });
+
   test('a prompt about it works: the answer is remembered, or the time ends', async () => {
     const rig = Rig.with();
     const flow: AskChange = { owner: { cookie: 77n }, held: false };

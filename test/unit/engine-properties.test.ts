@@ -9,9 +9,10 @@ import { Rig } from './engine-support.ts';
 
 const LIFETIMES = ['once', 'process', 'session', 'boot', 'until', 'always'] as const;
 const HOSTS = ['10.0.0.1', '10.0.0.2', '10.9.9.9'];
+const PORTS = [443, 25, 8080];
 
 type Step =
-  | { readonly do: 'ask'; readonly program: number; readonly host: number; readonly pid: number; readonly known: boolean }
+  | { readonly do: 'ask'; readonly program: number; readonly host: number; readonly port: number; readonly pid: number; readonly known: boolean }
   | { readonly do: 'answer'; readonly pick: number; readonly action: 'allow' | 'deny' | 'drop'; readonly lifetime: number; readonly scope: 'host' | 'port' | 'any' }
   | { readonly do: 'add'; readonly edit: RuleEdit; readonly program: number | null; readonly untilMs: number }
   | { readonly do: 'remove' | 'ended' | 'probe'; readonly pick: number }
@@ -22,7 +23,7 @@ const edit: fc.Arbitrary<RuleEdit> = fc.record(
   {
     action: fc.constantFrom('allow', 'deny', 'drop', 'ask'),
     address: fc.constantFrom('10.0.0.1', '10.0.0.0/24', '0.0.0.0/0'),
-    port: fc.constantFrom('443', '1-1000'),
+    port: fc.constantFrom('443', '25', '1-1000'),
     user: fc.constantFrom('alice', 'bob'),
     lifetime: fc.constantFrom('always', 'boot', 'until'),
     schedule: fc.constantFrom('00:00-12:00', '12:00-24:00', 'mon-wed'),
@@ -33,7 +34,7 @@ const edit: fc.Arbitrary<RuleEdit> = fc.record(
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({
-    do: fc.constant('ask' as const), program: fc.nat(2), host: fc.nat(2), pid: fc.integer({ min: 1, max: 2 }),
+    do: fc.constant('ask' as const), program: fc.nat(2), host: fc.nat(2), port: fc.constantFrom(0, 0, 1, 2), pid: fc.integer({ min: 1, max: 2 }),
     known: fc.constantFrom(true, true, true, false),
   }) },
   { weight: 4, arbitrary: fc.record({
@@ -47,6 +48,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(10, 999, 31_000, 59_000, 3_600_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('pause', 'resume', 'learning', 'enforcing', 'logout') }) },
 );
+
+interface AskOf {
+  readonly program: number;
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly known: boolean;
+  readonly reply?: boolean;
+}
 
 /** The engine with everything that ever happened to each flow. */
 class World {
@@ -62,7 +72,7 @@ class World {
     const { engine, time } = this.rig;
     switch (one.do) {
       case 'ask':
-        this.ask(one.program, HOSTS[one.host] ?? '', one.pid, one.known);
+        this.ask({ program: one.program, host: HOSTS[one.host] ?? '', port: PORTS[one.port] ?? 0, pid: one.pid, known: one.known });
         return;
       case 'answer':
         return this.answer(one);
@@ -106,11 +116,12 @@ class World {
     }
   }
 
-  ask(program: number, host: string, pid: number, known: boolean, before: (ask: Ask) => void = () => undefined): number {
+  ask({ program, host, port, pid, known, reply = false }: AskOf, before: (ask: Ask) => void = () => undefined): number {
     const path = `/p${String(program)}`;
     const executable = { device: 1, inode: BigInt(program + 1), generation: 0, ctimeSec: 1 };
     const ask = this.rig.make({
-      ...(known ? { path } : { path: null, claimedPath: path }), owner: { pid, executable }, tuple: { destinationAddress: host },
+      ...(known ? { path } : { path: null, claimedPath: path }), owner: { pid, executable },
+      tuple: { destinationAddress: host, destinationPort: port }, answersPeer: reply,
     });
     const { id } = ask;
     before(ask);
@@ -144,7 +155,8 @@ class World {
   /** What the kernel would repeat now is what the engine says when it is asked anew. */
   probe(pick: number): void {
     const { dataPath, time } = this.rig;
-    const id = this.ask(pick % 3, HOSTS[(pick >> 2) % 3] ?? '', 77, true, (ask) => {
+    const [host = '', port = 0] = [HOSTS[(pick >> 2) % 3], PORTS[(pick >> 4) % 3]];
+    const id = this.ask({ program: pick % 3, host, port, pid: 77, known: true, reply: pick % 5 === 0 }, (ask) => {
       this.remembered = dataPath.recall(ask, time.ns);
     });
     if (this.remembered !== null) assert.equal(dataPath.last(id).verdict, this.remembered);
@@ -173,7 +185,7 @@ class World {
 }
 
 test('Engine: every flow is answered once or held by a prompt, nothing passes unallowed, memory equals the rules', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 50, size: 'max' }), async (steps) => {
     const world = new World();
     for (const one of steps) {
       await world.run(one);
