@@ -411,3 +411,20 @@ int xt_reply(struct __sk_buff *skb)
 
 	return ask_for_packet(skb, &question) && question.reply;
 }
+
+/*
+ * Run once by the helper for itself (BPF_PROG_TEST_RUN): which process it is, in the kernel's own numbers, whatever namespace
+ * of process ids it lives in.
+ */
+SEC("socket")
+int note_helper(struct __sk_buff *skb)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bastion_settings *now = current_settings();
+
+	if (!now)
+		return 0;
+	now->helper_start_ns = task->group_leader->start_boottime;
+	now->helper_pid = task->tgid;
+	return 1;
+}

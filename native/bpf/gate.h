@@ -26,8 +26,6 @@
 #define PROTOCOL_OFFSET_V4 9
 #define TCP_FLAGS_OFFSET 12
 #define TCP_FLAG_RST 4
-/* /proc tells when a process started in ticks of 1/100 s, rounded down. Source: proc(5), USER_HZ. */
-#define START_TICK_NS 10000000ULL
 
 static __noinline int flush_amounts(struct bastion_socket *record)
 {
@@ -362,9 +360,9 @@ static __always_inline int is_put_back(const struct bastion_settings *now, const
 
 	if (!now->helper_pid || (__u32)task->tgid != now->helper_pid)
 		return 0;
-	if (task->group_leader->start_boottime - now->helper_start_ns >= START_TICK_NS)
+	if (task->group_leader->start_boottime != now->helper_start_ns)
 		return 0;
-	return owner->pid != now->helper_pid || owner->start_ns - now->helper_start_ns >= START_TICK_NS;
+	return owner->pid != now->helper_pid || owner->start_ns != now->helper_start_ns;
 }
 
 static __noinline int judge_datagram(struct __sk_buff *skb, struct bpf_sock *socket, struct bastion_socket *record)

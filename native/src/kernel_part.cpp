@@ -2,6 +2,7 @@
 #include "kernel_part.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cstdio>
@@ -14,7 +15,6 @@
 #include "adoption.hpp"
 #include "network_namespace.hpp"
 #include "pins.hpp"
-#include "processes.hpp"
 
 namespace bastion {
 
@@ -58,6 +58,17 @@ void emptyMap(int fd) {
   Key key{};
   while (bpf_map_get_next_key(fd, nullptr, &key) == 0 && bpf_map_delete_elem(fd, &key) == 0) {
   }
+}
+
+/// Runs the program in this process's own context. The packet that it is given must be as long as an Ethernet header.
+bool noteHelper(int program) {
+  std::array<char, 64> packet{};
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  options.data_in = packet.data();
+  options.data_size_in = packet.size();
+  options.repeat = 1;
+  return bpf_prog_test_run_opts(program, &options) == 0 && options.retval == 1;
 }
 
 template <class Key, class Value, class Visit>
@@ -186,11 +197,10 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   settings_->layout = BASTION_LAYOUT;
   settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
   settings_->network_namespace = networkNamespaceCookie();
-  // Pid last: it is what the gate looks at first.
-  const auto self = readProcess(static_cast<uint32_t>(getpid()));
-  settings_->helper_pid = 0;
-  settings_->helper_start_ns = self ? self->startNs : 0;
-  __atomic_store_n(&settings_->helper_pid, self ? self->pid : 0, __ATOMIC_RELEASE);
+  if (!noteHelper(bpf_program__fd(bpf_object__find_program_by_name(object_, "note_helper")))) {
+    why = "note_helper: " + reason(errno);
+    return false;
+  }
   if (generation() == 0) setGeneration(1);
   // What an earlier consumer was told is lost with it: every path is told again.
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
