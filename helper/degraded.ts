@@ -14,6 +14,9 @@ export interface Shortcomings {
   readonly unwatched: string | null;
 }
 
+/** As native/src/kernel_part.cpp calls it. */
+const GATE = 'the gate';
+
 const AGAIN = 'Mend what it says; bastionctl doctor helps to find it. The helper tries again by itself, at least every minute.';
 
 function failureReason({ failure, afterChange }: Shortcomings): DegradedReason[] {
@@ -30,13 +33,18 @@ function kernelReasons({ dataPath }: Shortcomings): DegradedReason[] {
     const text = 'Programs are found through /proc because kernel identification is switched off.';
     return [{ code: 'kernel-identity', text, remedy: 'Start the helper without --identification sock_diag.' }];
   }
-  return dataPath.missing.map(({ what, why }) => ({
-    code: byKernel ? 'kernel-part' : 'kernel-identity',
-    text: byKernel
-      ? `The kernel refused ${what} (${why}); what it would have decided is decided by the helper, or asked about.`
-      : `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`,
-    remedy: 'Use a kernel with BTF and cgroup BPF, and without lockdown.',
-  }));
+  const remedy = 'Use a kernel with BTF and cgroup BPF, and without lockdown.';
+  return dataPath.missing.map(({ what, why }) => {
+    if (!byKernel) {
+      const text = `The kernel refused ${what} (${why}); programs are found through /proc, which a short-lived program can escape: it is then refused.`;
+      return { code: 'kernel-identity', text, remedy };
+    }
+    if (what === GATE) {
+      const text = `The kernel refused ${what} (${why}); the packet rules alone stop what is undecided, and open connections go on after a denial.`;
+      return { code: 'gate', text, remedy };
+    }
+    return { code: 'kernel-part', text: `The kernel refused ${what} (${why}); the helper is asked instead.`, remedy };
+  });
 }
 
 /** The gravest first. */

@@ -92,6 +92,16 @@ static __always_inline int same_task(const struct bastion_task *a, const struct 
 	return a->task == b->task && a->start_ns == b->start_ns && a->exec_id == b->exec_id;
 }
 
+/* For xt_bpf. A socket that the kernel made for an MPTCP connection is found by that one's, which is released. */
+static __always_inline void put_stream_owner(struct bpf_sock_addr *context, struct bastion_owner *owner)
+{
+	__u64 whole = mptcp_cookie(BPF_CORE_READ((struct bpf_sock_addr_kern *)context, sk));
+
+	if (whole)
+		owner->cookie = whole;
+	put_owner(owner);
+}
+
 /* Read and written only for another caller: that costs more than the rest of a sendto. */
 static __always_inline int on_address(struct bpf_sock_addr *context)
 {
@@ -102,15 +112,15 @@ static __always_inline int on_address(struct bpf_sock_addr *context)
 
 	if (!context->sk)
 		return HOOK_PASS;
-	record = bpf_sk_storage_get(&sockets, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!record)
-		return HOOK_PASS;
-	/* What was accepted or allowed before was another connection. */
-	if (context->type == SOCKET_STREAM)
-		record->generation = 0;
 	read_task(&caller);
-	if (same_task(&caller, &record->caller) && record->owner.cookie == cookie && record->owner.uid == uid_now())
-		return HOOK_PASS;
+	record = bpf_sk_storage_get(&sockets, context->sk, 0, 0);
+	if (record) {
+		/* What was accepted or allowed before was another connection. */
+		if (context->type == SOCKET_STREAM)
+			record->generation = 0;
+		if (same_task(&caller, &record->caller) && record->owner.cookie == cookie && record->owner.uid == uid_now())
+			return HOOK_PASS;
+	}
 	read_caller(&owner);
 	owner.cookie = cookie;
 	/* A kernel's thread connects on somebody's behalf: of whom, the socket's maker may say. */
@@ -119,10 +129,13 @@ static __always_inline int on_address(struct bpf_sock_addr *context)
 	tell_path(&owner);
 	owner.network_namespace = bpf_get_netns_cookie(context);
 	owner.socket_type = context->type;
-	record->owner = owner;
-	record->caller = caller;
+	record = bpf_sk_storage_get(&sockets, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (record) {
+		record->owner = owner;
+		record->caller = caller;
+	}
 	if (context->type == SOCKET_STREAM)
-		put_owner(&owner);
+		put_stream_owner(context, &owner);
 	return HOOK_PASS;
 }
 
@@ -257,7 +270,8 @@ int on_egress(struct __sk_buff *skb)
 	}
 	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
 	/* The stream was allowed, and nothing has changed since. */
-	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN || has_detour(skb) ||
+	if (!record || record->generation != now->generation || socket->state == STATE_LISTEN ||
+	    record->allowed_cookie != bpf_get_socket_cookie(skb) || has_detour(skb) ||
 	    (record->until_ns && bpf_ktime_get_boot_ns() >= record->until_ns)) {
 		if (!record)
 			record = adopt(skb, socket, now);

@@ -63,7 +63,7 @@ static __always_inline int is_kernel_socket(struct sock *socket)
 	return BPF_CORE_READ_BITFIELD_PROBED(socket, sk_kern_sock) && !is_subflow(socket);
 }
 
-/* Of a full socket; a further subflow of an MPTCP connection, which the kernel opens, is its connector's. */
+/* Of a full socket; one that the kernel made for an MPTCP connection is its connector's, whose record has another cookie. */
 static __always_inline struct bastion_owner *owner_of(struct sock *socket)
 {
 	__u64 cookie = BPF_CORE_READ(socket, __sk_common.skc_cookie.counter);
@@ -245,7 +245,7 @@ static __always_inline int answers_peer(struct sock *socket, __u64 cookie, const
 	known = bpf_map_lookup_elem(&peers, &key);
 	if (known)
 		return *known == BASTION_PEER_SPOKE_FIRST;
-	if (take_peer(uid_now()))
+	if (take_peer(user_of(bpf_get_current_task_btf())))
 		bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
 	return 0;
 }
@@ -355,7 +355,13 @@ static __always_inline void find_origin(struct __sk_buff *skb, const struct bast
 		}
 	} else if ((own_protocol != protocol && own_protocol != PROTOCOL_MPTCP) ||
 		   (protocol == IPPROTO_UDP && BPF_CORE_READ(socket, __sk_common.skc_num) != bpf_ntohs(tuple->source_port))) {
-		/* The socket is that of the packet inside. */
+		/*
+		 * The socket is that of the packet inside. But a thread of its program may take the port away meanwhile: of one
+		 * protocol, only what the kernel has wrapped is the kernel's, or what no program sends.
+		 */
+		if (own_protocol == protocol && bpf_get_current_task_btf()->mm &&
+		    !BPF_CORE_READ_BITFIELD_PROBED((struct sk_buff *)skb, encapsulation))
+			origin->by = BY_CALLER;
 		return;
 	}
 	if (type == SOCKET_DATAGRAM || type == SOCKET_RAW) {
@@ -365,8 +371,6 @@ static __always_inline void find_origin(struct __sk_buff *skb, const struct bast
 	origin->owner = owner_of(socket);
 	if (!origin->owner && is_kernel_socket(socket))
 		return;
-	if (origin->owner)
-		origin->cookie = origin->owner->cookie;
 	origin->listens = state == STATE_LISTEN;
 	origin->by = BY_OWNER;
 }

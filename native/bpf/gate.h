@@ -257,17 +257,21 @@ static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record
 {
 	struct bastion_settings *now = current_settings();
 	struct recalled found = {};
+	__u32 generation;
 	int known;
 
 	if (!now || !question)
 		return GATE_DROP;
+	/* As it was before: a change meanwhile makes what is kept worthless. */
+	generation = *(volatile __u32 *)&now->generation;
 	known = subject == DATAGRAM ? look_up_datagram(question, &found) : look_up(question, &found);
 	if (!known && original_destination(skb, &question->flow.destination))
 		known = look_up(question, &found);
 	if (known && found.verdict == BASTION_ACCEPT) {
 		if (record && subject == STREAM) {
 			record->until_ns = found.until_ns;
-			record->generation = now->generation;
+			record->allowed_cookie = bpf_get_socket_cookie(skb);
+			record->generation = generation;
 		}
 		return GATE_PASS;
 	}
@@ -373,7 +377,7 @@ static __noinline int judge_datagram(struct __sk_buff *skb, struct bpf_sock *soc
 	if (!now || !socket || !record)
 		return GATE_DROP;
 	if (is_put_back(now, &record->owner))
-		return GATE_PASS;
+		return skb->mark & now->refuse_mark ? GATE_DROP : GATE_PASS;
 	if (!ask_for(skb, record->owner.cookie, &question))
 		return GATE_DROP;
 	if (socket->type == SOCKET_DATAGRAM && socket->protocol != question.flow.destination.protocol) {
@@ -420,6 +424,7 @@ static __always_inline struct bastion_socket *adopt(struct __sk_buff *skb, struc
 		return 0;
 	if (owner) {
 		record->owner = *owner;
+		record->owner.cookie = bpf_get_socket_cookie(skb);
 	} else {
 		record->owner.cookie = bpf_get_socket_cookie(skb);
 		record->owner.network_namespace = now->network_namespace;

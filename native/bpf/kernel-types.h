@@ -170,6 +170,7 @@ struct bpf_sock_addr_kern {
 } RELOCATED;
 
 struct sk_buff {
+	__u8 encapsulation : 1;
 	struct sock *sk;
 	unsigned long _nfct;
 } RELOCATED;

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of a structure below: maps of another layout are replaced, never reused. */
-#define BASTION_LAYOUT 5
+#define BASTION_LAYOUT 6
 
 #define BASTION_MAX_OWNERS 65536
 #define BASTION_MAX_PENDING 16384
@@ -199,6 +199,8 @@ struct bastion_socket {
 	/* The stream may go on as long as this is the current generation and the time has not come; see on_egress. */
 	__u32 generation;
 	__u32 released;
+	/* The socket that was allowed: an accepted connection starts with a copy of what its listener was before. */
+	__u64 allowed_cookie;
 	__u64 until_ns;
 	__u64 reported_ns;
 	/* Not yet added to `traffic`. */
@@ -270,6 +272,9 @@ struct bastion_settings {
 	__u32 helper_pid;
 	/* A bit for each form (without BASTION_FORM_REPLY) and BASTION_HAS_FLOWS: set before the first such entry is written. */
 	__u32 forms;
+	/* What netfilter is to refuse is put back with it. */
+	__u32 refuse_mark;
+	__u32 reserved;
 	/* Names the rules behind the entries of the current generation, 0 for none. */
 	__u64 policy;
 };

@@ -172,6 +172,7 @@ Options readOptions(Reader& reader, Napi::Value value) {
   options.kernel.objectPath = reader.text(kernel, "objectPath", PATH_MAX);
   options.kernel.cgroupPath = reader.text(kernel, "cgroupPath", PATH_MAX);
   options.kernel.pinPath = reader.text(kernel, "pinPath", PATH_MAX / 2);
+  options.kernel.refuseMark = options.refuseMark;
   if (!isNullish(reader.property(kernel, "decideInThread"))) options.kernel.decideInThread = reader.boolean(kernel, "decideInThread");
   return options;
 }

@@ -21,8 +21,10 @@ namespace bastion {
 namespace {
 
 /// Without them something is asked about that need not be, or only netfilter enforces: told, and gone on without.
-constexpr std::array optionalPrograms = {"on_ingress", "on_egress", "on_sock_release"};
+constexpr std::array optionalPrograms = {"on_ingress", "on_egress"};
 constexpr const char* gateProgram = "on_egress";
+/// What is said of it, and told apart by in helper/degraded.ts.
+constexpr const char* theGate = "the gate";
 constexpr size_t complaintBytes = 512;
 
 // libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
@@ -129,12 +131,12 @@ bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reus
     if (isForNetfilter(program)) {
       const int result = replacePin(bpf_program__fd(program), folders.programs + "/" + name);
       if (result == 0) continue;
-      missing.push_back({name, reason(result)});
+      missing.push_back({name == gateProgram ? theGate : name, reason(result)});
       return false;
     }
     const int result = attachPinned(program, cgroup, folders.links + "/" + name, reuse);
     if (result == 0) continue;
-    missing.push_back({name, reason(result)});
+    missing.push_back({name == gateProgram ? theGate : name, reason(result)});
     if (!isOptional(program)) return false;
   }
   return true;
@@ -196,6 +198,7 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
   }
   settings_->layout = BASTION_LAYOUT;
   settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
+  settings_->refuse_mark = paths.refuseMark;
   settings_->network_namespace = networkNamespaceCookie();
   if (!noteHelper(bpf_program__fd(bpf_object__find_program_by_name(object_, "note_helper")))) {
     why = "note_helper: " + reason(errno);
@@ -223,7 +226,7 @@ std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vect
   bool reuse = fits && part->load(paths, true, true, why);
   bool optionalParts = true;
   if (!reuse && !part->load(paths, true, false, why)) {
-    missing.push_back({"replies to peers that spoke first", why});
+    missing.push_back({theGate, why});
     optionalParts = false;
     reuse = fits && part->load(paths, false, true, why);
     if (!reuse && !part->load(paths, false, false, why)) {

@@ -29,6 +29,7 @@ struct KernelPaths {
   std::string cgroupPath;
   std::string pinPath;
   bool decideInThread = false;
+  uint32_t refuseMark = 0;
 };
 
 struct DnsMessage {

@@ -110,7 +110,7 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     const first = await bed.open();
     await first.kill();
     const settings = join(bed.pins, 'maps/settings');
-    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(64).fill('9')]);
+    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(72).fill('9')]);
     const host = await bed.open();
     const ended = bed.traffic('tcp', PEER4, 7);
     const ask = await host.nextAsk();

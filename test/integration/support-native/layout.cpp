@@ -108,6 +108,7 @@ int main(int, char** arguments) {
   MEMBER(bastion_socket, caller);
   MEMBER(bastion_socket, generation);
   MEMBER(bastion_socket, released);
+  MEMBER(bastion_socket, allowed_cookie);
   MEMBER(bastion_socket, until_ns);
   MEMBER(bastion_socket, reported_ns);
   MEMBER(bastion_socket, sent);
@@ -137,6 +138,8 @@ int main(int, char** arguments) {
   MEMBER(bastion_settings, helper_start_ns);
   MEMBER(bastion_settings, helper_pid);
   MEMBER(bastion_settings, forms);
+  MEMBER(bastion_settings, refuse_mark);
+  MEMBER(bastion_settings, reserved);
   MEMBER(bastion_settings, policy);
   SIZE(bastion_seen_key);
   MEMBER(bastion_seen_key, executable);
