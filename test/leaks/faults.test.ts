@@ -84,7 +84,8 @@ async function inflict(lab: Lab, load: Load, fault: typeof FAULTS[number], round
 
 describe('faults of the helper under load', { skip: noLab() }, () => {
   test(`${String(ROUNDS)} times killed, stopped or busy: nothing leaks and what is decided goes on`, async (t) => {
-    await using lab = await Lab.create({ helperProgram: BUSY_HELPER });
+    // A program whose datagrams are held waits with the next one for as long as a prompt does.
+    await using lab = await Lab.create({ helperProgram: BUSY_HELPER, settings: 'prompt_timeout_s = 5' });
     const load = await startLoad(t, lab);
     await newcomer(lab, 0);
     await goesOn(load, 100, 'at first');
