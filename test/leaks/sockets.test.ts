@@ -175,4 +175,17 @@ describe('one socket that goes to several places', { skip: noLab() }, () => {
       });
     }
   }
+
+  test('a port that is taken away while a datagram leaves: it is its program\'s, not the kernel\'s', async (t) => {
+    await using lab = await Lab.create({ defaultAction: 'deny' });
+    const client = clientOf(lab);
+    t.after(() => { client.close(); });
+    const path = copyInto(lab, program('sockets'));
+    await client.addRule({ action: 'deny', path });
+    await client.addRule({ action: 'allow', path: 'kernel', port: '7' });
+    await lab.peer.watch();
+    await said(lab, [path, 'dissolve', lab.peer4, String(FULL_SIZE ? 2_000_000 : 200_000), '7', 'dissolved']);
+    const counts = await lab.peer.counts();
+    assert.deepEqual([counts.lost, counts.of('tag/dissolved')], [0, 0]);
+  });
 });

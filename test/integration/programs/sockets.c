@@ -12,6 +12,7 @@
  *                                                       pass (SCM_RIGHTS); PROGRAM writes TEXT
  *   sockets write TEXT                                  writes to descriptor 3 and waits for the echo
  *   sockets take TEXT                                   writes to what arrives on descriptor 3
+ *   sockets dissolve ADDRESS COUNT PORT TEXT            one thread sends by UDP, another takes the socket's port away meanwhile
  *   sockets crowd COUNT                                 opens so many sockets, prints how many, keeps them
  *
  * TEXT is sent as "lab-tag:TEXT;", by spread and batch as "lab-tag:TEXT-N;". Prints "ready" where it waits, and "sent" or the
@@ -20,6 +21,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -85,6 +87,24 @@ static int again(char **words) {
   if (connect(fd, &nobody.any, sizeof nobody.any) < 0) return say(errno);
   error = connect_soon(fd, &second, bytes);
   return say(error == 0 ? send_text(fd, words[4]) : error);
+}
+
+static void *take_port_away(void *socket_of) {
+  const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  for (;;) connect(*(int *)socket_of, &nobody, sizeof nobody);
+  return NULL;
+}
+
+static int dissolve(char **words) {
+  char tagged[TEXT_BYTES];
+  int length = snprintf(tagged, sizeof tagged, "lab-tag:%s;", words[3]);
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  pthread_t thread;
+  union address to;
+  socklen_t bytes = parse(&to, words[0], atoi(words[2]));
+  if (pthread_create(&thread, NULL, take_port_away, &fd) != 0) return say(EAGAIN);
+  for (int at = 0; at < atoi(words[1]); at++) sendto(fd, tagged, (size_t)length, MSG_DONTWAIT, &to.any, bytes);
+  return say(0);
 }
 
 /* So many sockets, because a decision and a limit can be a socket's. */
@@ -226,6 +246,7 @@ int main(int argc, char **argv) {
   if (strcmp(what, "spread") == 0 && argc == 6) return spread(words, 0);
   if (strcmp(what, "batch") == 0 && argc == 6) return spread(words, 1);
   if (strcmp(what, "flood") == 0 && argc == 6) return flood(words);
+  if (strcmp(what, "dissolve") == 0 && argc == 6) return dissolve(words);
   if (strcmp(what, "detour") == 0 && argc == 7) return detour(words);
   if (strcmp(what, "lend") == 0 && argc == 7) return lend(words);
   if (strcmp(what, "write") == 0 && argc == 3) return write_and_wait(LINK, words[0]);
