@@ -180,9 +180,4 @@ static __always_inline int same_program(const struct bastion_owner *a, const str
 	       same_executable(&a->executable, &b->executable);
 }
 
-static __always_inline int same_process(const struct bastion_owner *a, const struct bastion_owner *b)
-{
-	return a->pid == b->pid && a->start_ns == b->start_ns && same_program(a, b);
-}
-
 #endif

@@ -33,36 +33,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "address.h"
+
 enum { LINK = 3, LENT = 4, SHARED_PORT = 41000, TEXT_BYTES = 128, WAY_LIMIT_S = 3 };
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
 
-union address {
-  struct sockaddr any;
-  struct sockaddr_in v4;
-  struct sockaddr_in6 v6;
-};
-
 struct target {
   const char *v4, *v6, *lender, *own;
   int port;
   char text[TEXT_BYTES];
 };
-
-static socklen_t parse(union address *to, const char *text, int port) {
-  memset(to, 0, sizeof *to);
-  if (inet_pton(AF_INET, text, &to->v4.sin_addr) == 1) {
-    to->v4.sin_family = AF_INET;
-    to->v4.sin_port = htons((uint16_t)port);
-    return sizeof to->v4;
-  }
-  if (inet_pton(AF_INET6, text, &to->v6.sin6_addr) != 1) exit(2);
-  to->v6.sin6_family = AF_INET6;
-  to->v6.sin6_port = htons((uint16_t)port);
-  return sizeof to->v6;
-}
 
 static int result(long sent) { return sent < 0 && errno != EINPROGRESS ? errno : 0; }
 
