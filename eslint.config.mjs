@@ -6,25 +6,28 @@ import tseslint from 'typescript-eslint';
 /** Layer -> its files, and the layers it may import besides itself. Nothing else may be imported of the project. */
 const LAYERS = {
   contract: { files: ['helper/contract/**'], imports: [] },
-  pure: { files: ['helper/{policy,flow,safeguard,zones}/**'], imports: ['contract'] },
+  pure: { files: ['helper/{policy,flow,health,safeguard}/**'], imports: ['contract'] },
+  zones: { files: ['helper/zones/**'], imports: ['pure', 'ports', 'contract'] },
+  insight: { files: ['helper/insight/**'], imports: ['pure', 'contract'] },
   prompt: { files: ['helper/prompt/**'], imports: ['pure', 'contract'] },
-  ports: { files: ['helper/{ports,engine-api}.ts'], imports: ['contract'] },
-  engine: { files: ['helper/engine.ts', 'helper/engine/**'], imports: ['pure', 'prompt', 'ports', 'contract'] },
+  ports: { files: ['helper/{ports,engine-api}.ts', 'helper/ports/**'], imports: ['contract'] },
+  engine: { files: ['helper/engine.ts', 'helper/engine/**'], imports: ['pure', 'zones', 'insight', 'prompt', 'ports', 'contract'] },
   import: { files: ['helper/{import,migrations}/**'], imports: ['pure', 'contract'] },
+  lists: { files: ['helper/lists/**'], imports: ['pure', 'contract'] },
   native: { files: ['native/**'], imports: [] },
-  adapters: { files: ['helper/adapters/**'], imports: ['ports', 'contract', 'native'] },
+  adapters: { files: ['helper/adapters/**'], imports: ['ports', 'contract', 'native', 'lists'] },
   service: { files: ['helper/service/**'], imports: ['ports', 'contract'] },
   ctl: { files: ['helper/ctl/**'], imports: ['contract', 'adapters'] },
   main: {
     files: ['helper/!(ports|engine-api|engine).ts'],
-    imports: ['contract', 'pure', 'prompt', 'ports', 'engine', 'import', 'native', 'adapters', 'service', 'ctl'],
+    imports: ['contract', 'pure', 'zones', 'insight', 'prompt', 'ports', 'engine', 'import', 'lists', 'native', 'adapters', 'service', 'ctl'],
   },
   desktop: { files: ['desktop/**'], imports: ['contract'] },
   test: { files: ['test/**'], imports: ['*'] },
   tools: { files: ['tools/**'], imports: ['*'] },
 };
 
-const PURE_FILES = ['helper/{policy,flow,safeguard,zones,prompt}/**/*.ts'];
+const PURE_FILES = ['helper/{policy,flow,health,safeguard,zones,prompt,insight}/**/*.ts'];
 
 const layerPolicies = Object.entries(LAYERS).map(([name, layer]) => ({
   from: { file: { categories: name } },
@@ -47,7 +50,12 @@ const RECOMMENDED = Object.fromEntries(
   [...builtinRules].filter(([, rule]) => rule.meta?.docs?.recommended === true).map(([name]) => [name, 'error']),
 );
 
-const GTK_BAN = { regex: '^node-gtk(/|$)', message: 'Only desktop/gtk.ts imports node-gtk.' };
+const GTK_BAN = { regex: '^node-gtk(/|$)', message: 'Only desktop/gtk.ts and desktop/glib.ts import node-gtk.' };
+/** What the light process of the session is made of: the toolkit alone would take more memory than it may have. */
+const WITHOUT_TOOLKIT = ['desktop/{session,tray,notify,client,model}/**/*.ts', 'desktop/{assets,channel,glib,glib-types,i18n,options}.ts'];
+const TOOLKIT_BAN = {
+  regex: '(^|/)(gtk(-\\w+)*|adw-types)\\.ts$|/(ui|window)/', message: 'The process of the session has no toolkit; only ui/ and window/ use it.',
+};
 
 export default tseslint.config(
   { ignores: ['build/**', 'node_modules/**', 'coverage/**', '**/*.d.ts'] },
@@ -58,6 +66,11 @@ export default tseslint.config(
     languageOptions: {
       globals: { process: 'readonly', performance: 'readonly', setTimeout: 'readonly' },
     },
+  },
+  {
+    // Run by gjs, the first one inside GNOME Shell.
+    files: ['test/desktop/in-shell.js', 'test/desktop/writer.js'],
+    languageOptions: { sourceType: 'script', globals: { imports: 'readonly', global: 'readonly', print: 'readonly' } },
   },
   {
     files: ['**/*.ts'],
@@ -124,7 +137,8 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['desktop/gtk.ts'], rules: { 'no-restricted-imports': 'off' } },
+  { files: WITHOUT_TOOLKIT, rules: { 'no-restricted-imports': ['error', { patterns: [GTK_BAN, TOOLKIT_BAN] }] } },
+  { files: ['desktop/{gtk,glib}.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {

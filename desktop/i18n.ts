@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mo } from 'gettext-parser';
+import { readMo } from './model/mo-file.ts';
 
 const DOMAIN = 'bastion-firewall';
 /** A catalogue of ours is far below this; a larger file is not one of ours. */
@@ -17,6 +17,8 @@ export interface Catalogue {
   /** Context + U+0004 + text, or the text alone -> forms. */
   readonly forms: ReadonlyMap<string, readonly string[]>;
   readonly plural: (count: number) => number;
+  /** As in the file's name, `zh_CN`; `en` when absent. */
+  readonly language?: string;
 }
 
 const NONE: Catalogue = { forms: new Map(), plural: (count) => (count === 1 ? 0 : 1) };
@@ -27,6 +29,20 @@ export function setCatalogue(catalogue: Catalogue | null): void {
   current = catalogue ?? NONE;
 }
 
+/** The language of the texts that are shown, which is not the session's where there is no catalogue for that. */
+export function messageLanguage(): string {
+  return current.language ?? 'en';
+}
+
+/**
+ * Which way the texts run. The catalogue says it, because the toolkit knows it only where it has a translation of its own and
+ * the system has the locale.
+ */
+export function textDirection(): 'ltr' | 'rtl' {
+  // Translators: "rtl" where your language is written from the right to the left, else "ltr". Nothing else.
+  return pgettext('direction of the text', 'ltr') === 'rtl' ? 'rtl' : 'ltr';
+}
+
 /** The text in the language of the session. */
 export function _(text: string): string {
   return current.forms.get(text)?.[0] ?? text;
@@ -35,6 +51,11 @@ export function _(text: string): string {
 /** The text that means `context`: for words that need two translations. */
 export function pgettext(context: string, text: string): string {
   return current.forms.get(context + CONTEXT_SEPARATOR + text)?.[0] ?? text;
+}
+
+/** For texts that come from a file: `context` '' for none. */
+export function translated(text: string, context: string): string {
+  return current.forms.get(context === '' ? text : context + CONTEXT_SEPARATOR + text)?.[0] ?? text;
 }
 
 /** The form that fits `count`. The number itself is put in with `fill`. */
@@ -86,15 +107,12 @@ function pluralOf(language: string): (count: number) => number {
 /** Reads one compiled catalogue. Throws on a file that is not one. */
 export function parseCatalogue(bytes: Uint8Array, language: string): Catalogue {
   const forms = new Map<string, readonly string[]>();
-  const parsed = mo.parse(Buffer.from(bytes));
-  for (const [context, messages] of Object.entries(parsed.translations)) {
-    for (const message of Object.values(messages)) {
-      const filled = message.msgstr.filter((form) => form !== '');
-      if (message.msgid === '' || filled.length === 0) continue;
-      forms.set(context === '' ? message.msgid : context + CONTEXT_SEPARATOR + message.msgid, filled);
-    }
+  for (const [key, found] of readMo(bytes)) {
+    const filled = found.filter((form) => form !== '');
+    // The empty text's translation is the catalogue's own header.
+    if (key !== '' && filled.length > 0) forms.set(key, filled);
   }
-  return { forms, plural: pluralOf(language) };
+  return { forms, plural: pluralOf(language), language };
 }
 
 /** Takes the best catalogue below `folder` into use; without one the texts of the source stay. */

@@ -1,6 +1,6 @@
 /** Packages without types of their own: only what the desktop uses of them. */
 declare module 'node-gtk' {
-  const gi: { require(namespace: string, version: string): unknown };
+  const gi: { require(namespace: string, version: string): unknown; registerClass(type: object): void };
   export default gi;
 }
 

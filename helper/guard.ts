@@ -2,11 +2,11 @@
  * Attaches the firewall to this machine and takes it off again: packet queue, kernel programs and netfilter rules, always in
  * the order in which no undecided packet leaves. Knows what is missing and says so.
  */
-import { BastionError } from './contract/errors.ts';
 import type { Check, DegradedReason } from './contract/types.ts';
-import type { Mode } from './contract/vocabulary.ts';
 import { degradedReasons } from './degraded.ts';
-import type { DataPath, ForwardSpec, Logger, Ruleset, RulesetSpec, Settings } from './ports.ts';
+import { applyWhatGoes } from './guard-apply.ts';
+import { PinWatch } from './pin-watch.ts';
+import type { DataPath, DataPathHealth, ForwardSpec, InboundSpec, Logger, Ruleset, RulesetSpec, Settings } from './ports.ts';
 import { RulesetWatch } from './ruleset-watch.ts';
 
 /** A full turn of the receiver thread that is older than this counts as hung. It turns at least once a second. */
@@ -24,6 +24,8 @@ export interface GuardDeps {
   readonly refuseMark: number;
   /** Opens the queue and the kernel programs; throws when the queue cannot be had. */
   openDataPath(settings: Settings): DataPath;
+  /** Takes away the kernel programs that an earlier helper left, where this one has opened none. */
+  removePins(): void;
   /** Hands the open data path to the engine; null when it was closed. */
   onDataPath(dataPath: DataPath | null): void;
   onDegraded(reasons: readonly DegradedReason[]): void;
@@ -37,11 +39,7 @@ interface Wanted {
   readonly queueNumber: number;
   readonly bypass: boolean;
   readonly forward?: ForwardSpec;
-}
-
-function wanted(settings: Settings, mode: Mode, forward: ForwardSpec | null): Wanted {
-  const bypass = mode === 'learning' || settings.onFailure === 'open';
-  return { queueNumber: settings.queueNumber, bypass, ...(forward === null ? {} : { forward }) };
+  readonly inbound?: InboundSpec;
 }
 
 function messageOf(error: unknown): string {
@@ -57,12 +55,16 @@ export class Guard {
   #failure: string | null = null;
   #afterChange = false;
   #forward: ForwardSpec | null = null;
+  #inbound: InboundSpec | null = null;
+  /** Why the rules are in force without those for what comes in. */
+  #withoutInbound: string | null = null;
   /** What the last `align` wanted, for the next try. */
-  #again: { readonly settings: Settings; readonly mode: Mode } | null = null;
+  #again: { readonly settings: Settings; readonly bypass: boolean } | null = null;
   #timer: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #retryMs = FIRST_RETRY_MS;
   readonly #watch: RulesetWatch;
+  readonly #pins: PinWatch;
   /** Mends that the journal has not told of yet, and when it last did. */
   #unsaid = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
@@ -71,6 +73,12 @@ export class Guard {
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#pins = new PinWatch({
+      logger: deps.logger,
+      nowMs: () => performance.now(),
+      dataPath: () => this.#dataPath,
+      onFailure: () => { this.#report(); },
+    });
     this.#watch = new RulesetWatch({
       ruleset: deps.ruleset,
       logger: deps.logger,
@@ -92,31 +100,66 @@ export class Guard {
     this.#forward = forward;
   }
 
+  /** What of what comes in is refused from the next `align` on; null: it is not looked at. */
+  setInbound(inbound: InboundSpec | null): void {
+    this.#inbound = inbound;
+  }
+
+  /** Are rules for what comes in in force? */
+  get holdsInbound(): boolean {
+    return this.#applied?.inbound !== undefined;
+  }
+
   /**
-   * Brings the kernel to what settings and mode want; opens the data path when it is not open. The queue listens before the
+   * Brings the kernel to what settings want; `bypass`: undecided packets pass while nobody listens to the queue. Opens the data path when it is not open. The queue listens before the
    * rules send to it, and the rules are replaced atomically, so that nothing undecided leaves at any time. Never rejects: what
    * cannot be attached is told as a reason of the state, and tried again.
    */
-  align(settings: Settings, mode: Mode): Promise<void> {
+  align(settings: Settings, bypass: boolean): Promise<void> {
     return this.#inTurn(async () => {
-      this.#again = { settings, mode };
+      this.#again = { settings, bypass };
       this.#timer ??= setInterval(() => void this.#checkAll(), RULESET_CHECK_MS).unref();
       // Before the rules are there, so that no change of them is missed.
       this.#watch.start();
-      await this.#attach(settings, mode);
+      await this.#attach(settings, bypass);
+      this.#pins.start();
     });
   }
 
-  /** Takes everything away: rules first, so that nothing is sent to a queue without a listener. */
+  /** What answers now; null while nothing is attached. */
+  health(): DataPathHealth | null {
+    return this.#dataPath?.health() ?? null;
+  }
+
+  /**
+   * Queue, kernel programs and rules anew, where one of them has gone although nobody took it away. What cannot be had then is
+   * told and tried again as ever. Never rejects.
+   */
+  renew(): Promise<void> {
+    return this.#inTurn(async () => {
+      const again = this.#again;
+      if (again === null) return;
+      await this.#closeDataPath(false);
+      await this.#attachAnew(again);
+    });
+  }
+
+  /**
+   * Takes everything away: rules first, so that nothing is sent to a queue without a listener. Rejects where rules could not be
+   * removed; the rest has gone all the same, because half of it would let nobody out.
+   */
   detach(): Promise<void> {
     return this.#inTurn(async () => {
       this.#stopTimer();
       this.#again = null;
       this.#failure = null;
-      await this.#deps.ruleset.remove();
+      this.#withoutInbound = null;
+      const [removed] = await Promise.allSettled([this.#deps.ruleset.remove()]);
       this.#applied = null;
+      if (this.#dataPath === null) this.#deps.removePins();
       await this.#closeDataPath(true);
       this.#report();
+      if (removed.status === 'rejected') throw removed.reason;
     });
   }
 
@@ -154,11 +197,11 @@ export class Guard {
     ];
   }
 
-  async #attach(settings: Settings, mode: Mode): Promise<void> {
+  async #attach(settings: Settings, bypass: boolean): Promise<void> {
     try {
       if (this.#queueNumber !== settings.queueNumber) await this.#closeDataPath(false);
       this.#dataPath ??= this.#open(settings);
-      await this.#apply(this.#dataPath, wanted(settings, mode, this.#forward));
+      await this.#apply(this.#dataPath, this.#wanted(settings, bypass));
       this.#failure = null;
       this.#afterChange = false;
     } catch (error: unknown) {
@@ -169,9 +212,19 @@ export class Guard {
     this.#report();
   }
 
+  #wanted(settings: Settings, bypass: boolean): Wanted {
+    return {
+      queueNumber: settings.queueNumber, bypass,
+      ...(this.#forward === null ? {} : { forward: this.#forward }), ...(this.#inbound === null ? {} : { inbound: this.#inbound }),
+    };
+  }
+
   #open(settings: Settings): DataPath {
     const dataPath = this.#deps.openDataPath(settings);
     this.#queueNumber = settings.queueNumber;
+    if (dataPath.discarded !== '') {
+      this.#deps.logger.log('warning', 'what an earlier helper had let the kernel remember is left; open flows are asked about again', { why: dataPath.discarded });
+    }
     this.#deps.onDataPath(dataPath);
     return dataPath;
   }
@@ -188,18 +241,15 @@ export class Guard {
   async #apply(dataPath: DataPath, want: Wanted): Promise<void> {
     const spec: RulesetSpec = { ...want, refuseMark: this.#deps.refuseMark, xtPrograms: dataPath.xtPrograms };
     if (this.#applied !== null && JSON.stringify(this.#applied) === JSON.stringify(spec)) return;
-    try {
-      await this.#deps.ruleset.apply(spec);
-      this.#applied = spec;
-      this.#withoutXt = null;
-    } catch (error: unknown) {
-      // Who was disturbed by another tool may still have the programs the next time.
-      if (spec.xtPrograms === null || (error instanceof BastionError && error.code === 'Conflict')) throw error;
-      const plain = { ...spec, xtPrograms: null };
-      await this.#deps.ruleset.apply(plain);
-      this.#applied = plain;
-      this.#withoutXt = messageOf(error);
-      this.#deps.logger.log('warning', 'the kernel refused the rules with programs; going on without them', { why: this.#withoutXt });
+    const applied = await applyWhatGoes(this.#deps.ruleset, spec);
+    this.#applied = applied.spec;
+    this.#withoutXt = applied.withoutXt;
+    this.#withoutInbound = applied.withoutInbound;
+    if (applied.withoutXt !== null) {
+      this.#deps.logger.log('warning', 'the kernel refused the rules with programs; going on without them', { why: applied.withoutXt });
+    }
+    if (applied.withoutInbound !== null) {
+      this.#deps.logger.log('error', 'the kernel refused the rules for what comes in; going on without them', { why: applied.withoutInbound });
     }
   }
 
@@ -208,10 +258,14 @@ export class Guard {
     return this.#inTurn(async () => {
       if (this.#again === null) return;
       this.#watch.start();
-      if (this.#whole && this.#withoutXt === null) await this.#putBack('somebody');
+      if (this.#whole && this.#complete) await this.#putBack('somebody');
       else await this.#attachAnew(this.#again);
       this.#sayMended('', '');
     });
+  }
+
+  get #complete(): boolean {
+    return this.#withoutXt === null && this.#withoutInbound === null;
   }
 
   get #whole(): boolean {
@@ -221,6 +275,8 @@ export class Guard {
   /** What could not be attached is left to the retry: a change by somebody else is no reason to try more often. */
   async #putBack(by: string): Promise<boolean> {
     if (this.#again === null || !this.#whole) return false;
+    // The rules name pinned programs.
+    this.#pins.look();
     try {
       const { mended, detail } = await this.#deps.ruleset.mend();
       if (!mended) return false;
@@ -236,9 +292,9 @@ export class Guard {
     }
   }
 
-  async #attachAnew({ settings, mode }: { readonly settings: Settings; readonly mode: Mode }): Promise<void> {
+  async #attachAnew({ settings, bypass }: { readonly settings: Settings; readonly bypass: boolean }): Promise<void> {
     this.#applied = null;
-    await this.#attach(settings, mode);
+    await this.#attach(settings, bypass);
   }
 
   #sayMended(found: string, by: string): void {
@@ -251,7 +307,7 @@ export class Guard {
 
   /** Soon after a failure, then less and less often; a change of another tool may have come in between. */
   #arrangeRetry(): void {
-    if (this.#failure === null && this.#withoutXt === null) {
+    if (this.#failure === null && this.#complete) {
       this.#stopRetry();
       return;
     }
@@ -260,7 +316,7 @@ export class Guard {
       this.#retry = null;
       this.#retryMs *= 2;
       void this.#inTurn(async () => {
-        if (this.#again !== null && !(this.#whole && this.#withoutXt === null)) await this.#attachAnew(this.#again);
+        if (this.#again !== null && !(this.#whole && this.#complete)) await this.#attachAnew(this.#again);
       });
     }, this.#retryMs).unref();
   }
@@ -275,6 +331,7 @@ export class Guard {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.#watch.stop();
+    this.#pins.stop();
     this.#stopRetry();
   }
 
@@ -284,7 +341,9 @@ export class Guard {
       afterChange: this.#afterChange,
       dataPath: this.#dataPath,
       withoutXt: this.#withoutXt,
+      withoutInbound: this.#withoutInbound,
       unwatched: this.#watch.failure,
+      pinsLost: this.#pins.failure,
     }));
   }
 

@@ -1,6 +1,7 @@
 /** The helper's command line. */
 import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { SYSTEM_PLACES } from './adapters/identities/protocol.ts';
 import { HOSTS_FILE, RESOLVER_FILES } from './adapters/resolver-config.ts';
 import type { ResolverFiles } from './adapters/resolver-config.ts';
 
@@ -23,6 +24,10 @@ export interface HelperOptions {
   readonly backend: 'iptables-nft' | 'iptables-legacy' | undefined;
   /** Which name servers count, and the names that need none. */
   readonly resolver: ResolverFiles;
+  /** Where packages and Flatpaks are looked up. */
+  readonly programs: { readonly database: string; readonly flatpak: string };
+  /** Files that were changed a moment ago count like others: for tests, whose programs are all new. */
+  readonly trustNewFiles: boolean;
 }
 
 export const HELP = `Usage: bastion-helper [OPTION...]
@@ -31,7 +36,7 @@ The root half of Bastion Firewall: holds, decides and remembers. Started by bast
 
       --config DIR          settings and rules (/etc/bastion)
       --vendor DIR          the vendor's rules (/usr/lib/bastion/rules.d)
-      --state DIR           last good copies of rule files (/var/lib/bastion)
+      --state DIR           last good copies of rule files, programs, history (/var/lib/bastion)
       --run DIR             what lasts until the machine restarts (/run/bastion)
       --bus ADDRESS         D-Bus address instead of the system bus
       --cgroup PATH         guard the processes below this cgroup only
@@ -41,6 +46,9 @@ The root half of Bastion Firewall: holds, decides and remembers. Started by bast
       --backend NAME        iptables-nft or iptables-legacy instead of the one found
       --resolv-conf FILE    name servers whose answers count (/etc/resolv.conf, and systemd-resolved's)
       --hosts FILE          names known without a server (/etc/hosts)
+      --dpkg DIR            database of installed packages (/var/lib/dpkg)
+      --flatpak DIR         the system's Flatpak installation (/var/lib/flatpak)
+      --trust-new-files     remember programs whose file was changed a moment ago; for tests
   -h, --help                this help
   -V, --version             the version
 
@@ -75,6 +83,7 @@ export function parseOptions(args: readonly string[], installDir: string): Helpe
         config: { type: 'string' }, vendor: { type: 'string' }, state: { type: 'string' }, run: { type: 'string' },
         bus: { type: 'string' }, cgroup: { type: 'string' }, pin: { type: 'string' }, identification: { type: 'string' },
         'decide-in': { type: 'string' }, backend: { type: 'string' }, 'resolv-conf': { type: 'string' }, hosts: { type: 'string' },
+        dpkg: { type: 'string' }, flatpak: { type: 'string' }, 'trust-new-files': { type: 'boolean' },
         help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' },
       },
     }));
@@ -98,6 +107,11 @@ export function parseOptions(args: readonly string[], installDir: string): Helpe
       resolver: values['resolv-conf'] === undefined ? RESOLVER_FILES : [absolute('resolv-conf', values['resolv-conf'], '')],
       hosts: absolute('hosts', values.hosts, HOSTS_FILE),
     },
+    programs: {
+      database: absolute('dpkg', values.dpkg, SYSTEM_PLACES.database),
+      flatpak: absolute('flatpak', values.flatpak, SYSTEM_PLACES.flatpak),
+    },
+    trustNewFiles: values['trust-new-files'] === true,
     backend: choice('backend', values.backend, ['iptables-nft', 'iptables-legacy'] as const),
   };
 }

@@ -82,6 +82,37 @@ export interface NativeDns {
   readonly timeNs: bigint;
 }
 
+/** One TCP connection that the gate let pass, while it is open or at its end. */
+export interface NativeFlow {
+  /** open: told once, when it lasts longer than a second. */
+  readonly kind: 'open' | 'ended';
+  /** The peer is the destination, whoever began. */
+  readonly tuple: NativeTuple;
+  /** The socket's own; that of an accepted connection's owner is the listening socket's. */
+  readonly cookie: bigint;
+  readonly inbound: boolean;
+  /** Of the kernel's own socket. */
+  readonly isKernel: boolean;
+  /** Its owner was found in /proc, for a socket that is older than the hooks. */
+  readonly isAdopted: boolean;
+  readonly owner: NativeOwner;
+  /** As NativeAsk.path; null too if the kernel told it to an earlier helper. */
+  readonly path: string | null;
+  readonly interfaceName: string;
+  /** Of the first packet; 0 if it was not decided by an entry. */
+  readonly length: number;
+  readonly begunNs: bigint;
+  /** When this was told. */
+  readonly timeNs: bigint;
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
+  /** What decided it last: the slot of an entry of this generation. 0: nobody did. */
+  readonly generation: number;
+  readonly hitSlot: number;
+}
+
 /** One summary line of a packet that reached the queue, for `monitor --packets`. */
 export interface NativePacket {
   readonly timeNs: bigint;
@@ -99,6 +130,8 @@ export interface NativeEvents {
   readonly packets: readonly NativePacket[];
   /** At most 256 a batch; what is over, or longer than 4096 bytes, is left out and counted in `dnsLost`. */
   readonly dns: readonly NativeDns[];
+  /** At most 4,096 a batch, the oldest first; what is over is left out and counted in `flowsLost`. */
+  readonly flows: readonly NativeFlow[];
   /** The queue's socket failed (false) or works again (true). */
   readonly queueReady?: boolean;
   /** Sentence for the log, when `queueReady` is there. */
@@ -171,6 +204,36 @@ export interface NativeTraffic {
   readonly receivedPackets: number;
 }
 
+/** What one execve was given; see ExecRecord in helper/ports.ts. */
+export interface NativeExec {
+  readonly filename: string | null;
+  readonly interpreter: string | null;
+  readonly isScript: boolean;
+  readonly arguments: readonly string[];
+  readonly truncated: boolean;
+  readonly workingDirectory: string | null;
+}
+
+/** One program in the hands of one process, from one exec to the next. */
+export interface NativeImage {
+  readonly pid: number;
+  readonly startNs: bigint;
+  readonly executable: NativeExecutable;
+  /** In the machine's own mount namespace, null if it is not known there. A claim, as `NativeAsk.path` is. */
+  readonly path: string | null;
+  readonly command: string;
+  readonly adopted: boolean;
+  readonly exec: NativeExec | null;
+}
+
+export interface NativeProcessRecord {
+  /** Null if there was no room to record it. */
+  readonly image: NativeImage | null;
+  /** The nearest first, at most 8. */
+  readonly ancestors: readonly NativeImage[];
+  readonly complete: boolean;
+}
+
 export interface NativeCounters {
   /** Packets taken from the queue. */
   readonly packets: number;
@@ -206,13 +269,27 @@ export interface NativeCounters {
   readonly gateUntracked: number;
   readonly gateLost: number;
   readonly dnsLost: number;
+  /** Connections that were not told of: over a user's share, or no room. */
+  readonly flowsLost: number;
   /** Sockets of flows that were denied: their programs were told, or could not be. */
   readonly socketsEnded: number;
   readonly socketsNotEnded: number;
   /** Refused because one user filled his share of a kernel table. */
   readonly overBudget: number;
+  /** Processes and execs for which there was no room. */
+  readonly lineageLost: number;
   /** CLOCK_BOOTTIME of the thread's last turn: for the watchdog. */
   readonly lastTurnNs: bigint;
+}
+
+/** What answered just now, asked of the kernel. */
+export interface NativeHealth {
+  /** As in NativeCounters. */
+  readonly lastTurnNs: bigint;
+  /** The kernel names our socket as the one that has the queue. */
+  readonly queue: boolean;
+  /** What is wrong with the pinned maps and links; '' if nothing is, or without kernel programs. */
+  readonly kernelFault: string;
 }
 
 export interface NativeOptions {
@@ -248,6 +325,8 @@ export interface NativeFeatures {
   readonly xtPrograms: { readonly allow: string; readonly refuse: string; readonly hold: string; readonly reply: string } | null;
   /** Everything that did not load: what, and the system's words for why. */
   readonly missing: readonly { readonly what: string; readonly why: string }[];
+  /** Why what an earlier helper had let the kernel remember was left; '' where nothing was. */
+  readonly discarded: string;
 }
 
 export interface NativeDataPath {
@@ -259,13 +338,24 @@ export interface NativeDataPath {
   replaceAll(programs: readonly NativeRemembered[], flows: readonly NativeRememberedFlow[], policy: bigint): void;
   adopt(policy: bigint): boolean;
   setGate(posture: NativeGatePosture): void;
+  /** Are connections told of? Off until it is called for the first time; those that are open then are not told of. */
+  setTellFlows(on: boolean): void;
+  /** Of entries that are made from now on; raised by `replaceAll`. 0 without kernel programs. */
+  generation(): number;
   /** Index: slot. */
   hits(): readonly number[];
   traffic(): readonly NativeTraffic[];
+  /** See ProcessRecords in helper/ports.ts; null without kernel programs too. */
+  processRecord(pid: number, startNs: bigint, ran?: NativeExecutable): NativeProcessRecord | null;
   setDefaultVerdict(verdict: NativeVerdict): void;
   setAnswerDeadlineMs(ms: number): void;
   setPacketTrace(on: boolean): void;
   counters(): NativeCounters;
+  health(): NativeHealth;
+  /** Names of pins and attachments that somebody else took away. */
+  lostPins(): readonly string[];
+  /** Puts them back: '', or why that failed. */
+  mendPins(): string;
   /** Gives what is held the default verdict, leaves the queue; pins stay unless `unpin`. Idempotent. */
   close(options: { readonly unpin: boolean }): Promise<void>;
 }
@@ -286,6 +376,52 @@ export interface NetfilterChanges {
   readonly unnamed: boolean;
 }
 
+/** One interface as rtnetlink tells it, or `gone`. Flags are IFF_*, the type is ARPHRD_*, the kind IFLA_INFO_KIND. */
+export interface NativeLink {
+  readonly gone: boolean;
+  readonly index: number;
+  readonly name: string;
+  readonly flags: number;
+  readonly type: number;
+  /** '' for a device of hardware. */
+  readonly kind: string;
+  /** '' for none, and for one that has not six bytes. */
+  readonly mac: string;
+  /** Index of its bridge or bond; 0 for none. */
+  readonly master: number;
+}
+
+/** One address of an interface, or `gone`. Scope is RT_SCOPE_*, flags are IFA_F_*. */
+export interface NativeLinkAddress {
+  readonly gone: boolean;
+  readonly index: number;
+  readonly family: 4 | 6;
+  readonly address: string;
+  /** The other end; the address itself where there is none. */
+  readonly peer: string;
+  readonly prefix: number;
+  readonly scope: number;
+  readonly flags: number;
+  /** '' with IPv6. */
+  readonly label: string;
+}
+
+/** Interfaces and addresses of this network namespace, since the last call. */
+export interface NativeLinkNews {
+  /** The changes begin with everything that there is: what was told before counts no more. */
+  readonly whole: boolean;
+  /**
+   * In the kernel's order. What is known after the last of them is what there was at one moment; in between it need not be,
+   * with `whole`.
+   */
+  readonly changes: readonly (NativeLink | NativeLinkAddress)[];
+  /** A default route came, went or is another one; always with `whole`. */
+  readonly routes: boolean;
+  /** How often everything was read, with the first time; messages that could not be read. */
+  readonly resyncs: number;
+  readonly unreadable: number;
+}
+
 export interface NativeBinding {
   open(options: NativeOptions, onEvents: (events: NativeEvents) => void): NativeDataPath;
   fileIdentity(path: string): NativeFileIdentity | null;
@@ -293,6 +429,10 @@ export interface NativeBinding {
   bootNs(): bigint;
   /** sd_notify(3) to NOTIFY_SOCKET from this process; false without one. */
   notify(state: string): boolean;
+  /** One entry, at most 64 kB, in the journal's own protocol to its socket; false if it could not be sent at once. */
+  journal(socketPath: string, entry: string): boolean;
+  /** Locks a folder, by a file in it, until this process ends; false if another process has the lock. Throws where it cannot be had. */
+  lockFolder(path: string): boolean;
   /** Cookie of this process's network namespace. */
   networkNamespaceCookie(): bigint;
   /**
@@ -300,6 +440,20 @@ export interface NativeBinding {
    * at every 25 ms; what comes together is told together. Throws where the kernel does not let us watch.
    */
   watchNetfilter(options: { readonly legacy: boolean }, onChange: (changes: NetfilterChanges) => void): { close(): void };
+  /**
+   * Tells of the interfaces and addresses of this network namespace: first all, then each change; of routes only that a default
+   * one changed. What comes together is told
+   * together; more than 16,384 changes that wait, or more than the socket's receive buffer holds (`receiveBytes`, 1 kB to
+   * 64 MB), are made good by reading all of it again. Throws where the kernel gives no socket.
+   */
+  watchLinks(receiveBytes: number, onNews: (news: NativeLinkNews) => void): { close(): void };
+  /**
+   * Takes the closed rules of the start (table `inet bastion_boot`) out of this network namespace, in one commit and without a
+   * tool; false where they are not there. Throws with the kernel's reason.
+   */
+  removeBaseRules(): boolean;
+  /** Detaches and removes what an earlier process pinned in this folder, where it is on a BPF file system. */
+  removePins(pinPath: string): void;
 }
 
 /** An ask's parts, in the order in which the addon gives them. */
@@ -310,6 +464,15 @@ type AskParts = readonly [
   origin: NativeAsk['origin'], held: boolean, owned: boolean, cookie: bigint,
   pid: number, startNs: bigint, uid: number, gid: number, mountNamespace: number, networkNamespace: bigint, cgroup: bigint,
   command: string, device: number, inode: bigint, generation: number, ctimeSec: number,
+];
+
+type FlowTold = readonly [
+  kind: number, family: 4 | 6, protocol: number, sourceAddress: string, sourcePort: number, destinationAddress: string,
+  destinationPort: number, cookie: bigint, inbound: boolean, isKernel: boolean, isAdopted: boolean, path: string | null, interfaceName: string,
+  length: number, begunNs: bigint, timeNs: bigint, sentBytes: number, sentPackets: number, receivedBytes: number,
+  receivedPackets: number, hitGeneration: number, hitSlot: number, ownerCookie: bigint, pid: number,
+  startNs: bigint, uid: number, gid: number, mountNamespace: number, networkNamespace: bigint, cgroup: bigint, command: string,
+  device: number, inode: bigint, generation: number, ctimeSec: number,
 ];
 
 type DecisionParts = readonly [
@@ -327,7 +490,10 @@ type FlowParts = readonly [
   ...decision: DecisionParts,
 ];
 
-interface RawDataPath extends Omit<NativeDataPath, 'remember' | 'replaceAll'> {
+interface RawDataPath extends Omit<NativeDataPath, 'remember' | 'replaceAll' | 'processRecord'> {
+  processRecord(
+    ...process: readonly [pid: number, startNs: bigint, ...ran: readonly [] | readonly [device: number, inode: bigint, generation: number, ctimeSec: number]]
+  ): NativeProcessRecord | null;
   remember(...parts: ProgramParts): void;
   /** Collected for `replaceAll`. */
   addProgram(...parts: ProgramParts): void;
@@ -338,13 +504,24 @@ interface RawDataPath extends Omit<NativeDataPath, 'remember' | 'replaceAll'> {
 /** BASTION_FORM_ of native/bpf/wire.h. */
 const FORMS: Readonly<Record<NativeForm, number>> = { 'exact': 0, 'any-address': 1, 'any-port': 2, 'program': 3 };
 
+type LinkParts = readonly [gone: boolean, index: number, name: string, flags: number, type: number, kind: string, mac: string, master: number];
+
+type LinkAddressParts = readonly [
+  gone: boolean, index: number, family: 4 | 6, address: string, peer: string, prefix: number, scope: number, flags: number, label: string,
+];
+
+/** An address has one part more than a link. */
+type LinkTold = LinkParts | LinkAddressParts;
+
 /**
  * What the addon exports: single parts where every undecided flow passes, because these cost much less to hand over than
  * objects, which native code makes and reads property by property.
  */
-interface RawBinding extends Omit<NativeBinding, 'open'> {
+interface RawBinding extends Omit<NativeBinding, 'open' | 'watchLinks'> {
+  watchLinks(receiveBytes: number, onNews: (news: Omit<NativeLinkNews, 'changes'> & { readonly changes: readonly LinkTold[] }) => void): { close(): void };
   open(
     options: NativeOptions, onEvents: (events: NativeEvents) => void, makeAsk: (...parts: AskParts) => NativeAsk,
+    makeFlow: (...parts: FlowTold) => NativeFlow,
   ): RawDataPath;
 }
 
@@ -365,6 +542,38 @@ function makeAsk(
     },
     evidence, path, interfaceIndex, interfaceName, length, payload, heldAtNs, answersPeer, origin, held,
   };
+}
+
+/** BASTION_FLOW_OPEN of native/bpf/wire.h. */
+const FLOW_OPEN = 1;
+
+function makeFlow(
+  ...[
+    kind, family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort, cookie, inbound, isKernel, isAdopted, path,
+    interfaceName, length, begunNs, timeNs, sentBytes, sentPackets, receivedBytes, receivedPackets, hitGeneration, hitSlot,
+    ownerCookie, pid, startNs, uid, gid, mountNamespace, networkNamespace, cgroup, command, device, inode, generation,
+    ctimeSec,
+  ]: FlowTold
+): NativeFlow {
+  return {
+    kind: kind === FLOW_OPEN ? 'open' : 'ended',
+    tuple: { family, protocol, sourceAddress, sourcePort, destinationAddress, destinationPort },
+    owner: {
+      cookie: ownerCookie, pid, startNs, uid, gid, executable: { device, inode, generation, ctimeSec }, mountNamespace,
+      networkNamespace, cgroup, command,
+    },
+    cookie, inbound, isKernel, isAdopted, path, interfaceName, length, begunNs, timeNs, sentBytes, sentPackets, receivedBytes, receivedPackets,
+    generation: hitGeneration, hitSlot,
+  };
+}
+
+function makeLinkChange(told: LinkTold): NativeLink | NativeLinkAddress {
+  if (told.length === 8) {
+    const [gone, index, name, flags, type, kind, mac, master] = told;
+    return { gone, index, name, flags, type, kind, mac, master };
+  }
+  const [gone, index, family, address, peer, prefix, scope, flags, label] = told;
+  return { gone, index, family, address, peer, prefix, scope, flags, label };
 }
 
 function decisionParts(entry: NativeRemembered | NativeRememberedFlow): DecisionParts {
@@ -390,8 +599,11 @@ export function loadBinding(path: string): NativeBinding {
   const raw = createRequire(import.meta.url)(path) as RawBinding;
   return {
     ...raw,
+    watchLinks: (receiveBytes, onNews) => raw.watchLinks(receiveBytes, (news) => {
+      onNews({ ...news, changes: news.changes.map(makeLinkChange) });
+    }),
     open: (options, onEvents) => {
-      const opened = raw.open(options, onEvents, makeAsk);
+      const opened = raw.open(options, onEvents, makeAsk, makeFlow);
       return {
         ...opened,
         remember: (entries) => {
@@ -402,6 +614,9 @@ export function loadBinding(path: string): NativeBinding {
           for (const entry of flows) opened.addFlow(...flowParts(entry));
           opened.replaceAll(policy);
         },
+        processRecord: (pid, startNs, ran) => ran === undefined
+          ? opened.processRecord(pid, startNs)
+          : opened.processRecord(pid, startNs, ran.device, ran.inode, ran.generation, ran.ctimeSec),
       };
     },
   };

@@ -13,10 +13,11 @@ import { parseArgs } from 'node:util';
 import { lint } from '../tools/lint.ts';
 import type { TestResult } from './runner/events.ts';
 import { ROOT, killRunning, runFile, type FileRun } from './runner/execute.ts';
+import { secondTry } from './runner/second-try.ts';
 
 const DEFAULT_SUITES = ['lint', 'unit', 'contract', 'integration', 'desktop', 'security'];
 const OTHER_SUITES = ['system', 'leaks', 'fuzz'];
-const FILE_LIMIT_MS = 300_000;
+const FILE_LIMIT_MS = 420_000;
 /** Full counts take longer than the small ones of a daily run. */
 const FULL_SIZE_FACTOR = 6;
 const ALLOWED_SKIPS = join(ROOT, 'test/allowed-skips.json');
@@ -84,10 +85,10 @@ async function pool<Item, Result>(
   return [...results.entries()].sort(([a], [b]) => a - b).map(([, result]) => result);
 }
 
-function report(result: TestResult): void {
+function report(result: TestResult, word: string = result.outcome): void {
   if (result.outcome === 'passed') return;
   const where = result.file === '' ? '' : ` (${result.file})`;
-  print(`  ${result.outcome}: ${result.name}${where}`);
+  print(`  ${word}: ${result.name}${where}`);
   for (const line of result.detail.split('\n')) print(`    ${line}`);
 }
 
@@ -101,7 +102,12 @@ async function runSuite(suite: string, options: Options, files: readonly string[
     : files.map((file) => ({ suite, file, limitMs, namePattern: only }));
   // Suites other than unit own namespaces, buses and displays; beside each other they would measure each other.
   const width = suite === 'unit' ? availableParallelism() : 1;
-  const results = suite === 'lint' ? await runLint() : (await pool(runs, width, runFile)).flat();
+  const first = suite === 'lint' ? await runLint() : (await pool(runs, width, runFile)).flat();
+  const { results, unsteady } = await secondTry(suite, first, async (name) => {
+    const run = runs.find(({ file }) => relative(ROOT, file) === name);
+    return run === undefined ? [] : runFile(run);
+  });
+  for (const result of unsteady) report(result, 'unsteady, passed the second time');
   for (const result of results) report(result);
   const failed = results.filter(({ outcome }) => outcome === 'failed').length;
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);

@@ -1,31 +1,36 @@
-/** Builds the desktop application into build/: one CommonJS file, and what it reads beside it. */
+/** Builds the desktop into build/: a CommonJS file for each of its two processes, and what they read beside it. */
+import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { mo, po } from 'gettext-parser';
+import { DOMAIN, compileMo, readCatalogues } from './po/catalogues.ts';
+import { pseudoCatalogues } from './po/pseudo.ts';
 
 export interface BuildDesktopOptions {
   /** The repository. */
   readonly root: string;
   readonly log: (line: string) => void;
-  /** Another entry and folder, relative to the repository: for tests that drive the application without a helper. */
-  readonly variant?: { readonly entry: string; readonly folder: string };
+  /** Other entries and another folder, relative to the repository: for tests that drive the application without a helper. */
+  readonly variant?: { readonly session: string; readonly window: string; readonly folder: string };
 }
 
-const DOMAIN = 'bastion-firewall';
+const SCHEMA = 'org.bastionfirewall.Desktop.gschema.xml';
 
 /**
- * Writes build/desktop/ (main.cjs, ui/, icons/, locale/, style.css); tools/build.ts makes its starter. The folder is made
- * aside and put in place at the end, so a running application never reads half of it.
+ * Writes build/desktop/ (main.cjs for the process of the session, window.cjs for the windows, ui/, icons/, locale/, schemas/,
+ * style.css); tools/build.ts makes its starter. The folder is made aside and put in place at the end, so a running application
+ * never reads half of it.
  */
 export async function buildDesktop({ root, log, variant }: BuildDesktopOptions): Promise<void> {
   const target = join(root, variant?.folder ?? 'build/desktop');
   const aside = `${target}.new`;
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true });
-  await bundle(root, join(root, variant?.entry ?? 'desktop/main.ts'), join(aside, 'main.cjs'));
+  await bundle(root, join(root, variant?.session ?? 'desktop/session/main.ts'), join(aside, 'main.cjs'));
+  await bundle(root, join(root, variant?.window ?? 'desktop/window/main.ts'), join(aside, 'window.cjs'));
   await copyAssets(root, aside);
-  const languages = await compileCatalogues(join(root, 'po'), join(aside, 'locale'));
+  const languages = await compileCatalogues(root, join(aside, 'locale'), variant !== undefined);
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);
   log(`desktop: ${target.slice(root.length + 1)}, languages: en${languages.map((language) => `, ${language}`).join('')}`);
@@ -43,6 +48,8 @@ async function bundle(root: string, entry: string, outfile: string): Promise<voi
     keepNames: true,
     legalComments: 'none',
     external: ['node-gtk', 'x11', 'usocket', 'event-stream'],
+    // What dbus-next reads introspection with, which nothing here does; it would cost each process a megabyte.
+    alias: { xml2js: join(root, 'tools/nothing.cjs') },
     define: { 'import.meta.dirname': '__dirname', BASTION_VERSION: JSON.stringify(await version(root)) },
     logLevel: 'warning',
   });
@@ -63,19 +70,26 @@ async function copyAssets(root: string, target: string): Promise<void> {
   }
   await cp(join(root, 'desktop/style.css'), join(target, 'style.css'));
   await cp(join(root, 'data/icons'), join(target, 'icons'), { recursive: true });
+  await compileSchema(root, join(target, 'schemas'));
+}
+
+/** Settings are found here where no package has installed their schema. */
+async function compileSchema(root: string, target: string): Promise<void> {
+  await mkdir(target);
+  await cp(join(root, 'data/desktop', SCHEMA), join(target, SCHEMA));
+  await promisify(execFile)('glib-compile-schemas', ['--strict', target]);
 }
 
 /** po/LANGUAGE.po -> locale/LANGUAGE/LC_MESSAGES/bastion-firewall.mo; returns the languages. */
-async function compileCatalogues(source: string, target: string): Promise<readonly string[]> {
-  const languages: string[] = [];
-  for (const file of (await readdir(source)).filter((name) => name.endsWith('.po')).sort()) {
-    const language = basename(file, '.po');
+async function compileCatalogues(root: string, target: string, pseudo: boolean): Promise<readonly string[]> {
+  const compiled = new Map([...readCatalogues(root)].map(([language, catalogue]) => [language, compileMo(catalogue)] as const));
+  if (pseudo) for (const [language, catalogue] of pseudoCatalogues(root)) compiled.set(language, compileMo(catalogue));
+  for (const [language, bytes] of compiled) {
     const folder = join(target, language, 'LC_MESSAGES');
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, `${DOMAIN}.mo`), mo.compile(po.parse(await readFile(join(source, file)))));
-    languages.push(language);
+    await writeFile(join(folder, `${DOMAIN}.mo`), bytes);
   }
-  return languages;
+  return [...compiled.keys()];
 }
 
 if (import.meta.main) {

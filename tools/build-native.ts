@@ -1,6 +1,6 @@
 /**
- * Builds the addon and the BPF object: build/native/bastion.node and build/native/bastion.bpf.o, or the same names below
- * build/native-sanitized. Compilers are called directly: Node-API needs no generator.
+ * Builds the addon, the BPF object and the self test's probe: bastion.node, bastion.bpf.o and bastion-probe in build/native, or
+ * below build/native-sanitized. Compilers are called directly: Node-API needs no generator.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -117,6 +117,18 @@ function linkStep(layout: Layout, objects: readonly string[]): Step {
   };
 }
 
+/** A program of its own, so that a rule can name it and nothing else. */
+function probeStep(layout: Layout): Step {
+  const source = join(layout.root, 'native', 'probe', 'probe.c');
+  const output = join(layout.out, 'bastion-probe');
+  const mode = layout.sanitize ? [...SANITIZERS, '-O1'] : ['-O2', '-D_FORTIFY_SOURCE=2'];
+  return {
+    output,
+    command: ['gcc', '-std=c11', '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
+    inputs: [source],
+  };
+}
+
 /** Files named by a make-style dependency file; spaces in paths are escaped with a backslash there. */
 function dependenciesOf(file: string): readonly string[] {
   const text = readFileSync(file, 'utf8').replaceAll('\\\n', ' ');
@@ -185,7 +197,7 @@ export async function buildNative(options: BuildNativeOptions): Promise<void> {
   const sources = readdirSync(sourceFolder).filter((name) => name.endsWith('.cpp')).sort();
   const compiles = sources.map((name) => compileStep(layout, join(sourceFolder, name)));
   for (const step of compiles) mkdirSync(dirname(step.output), { recursive: true });
-  await makeAll([bpfStep(layout), ...compiles], options);
+  await makeAll([bpfStep(layout), probeStep(layout), ...compiles], options);
   await make(linkStep(layout, compiles.map((step) => step.output)), options);
 }
 

@@ -1,12 +1,15 @@
 /** `npm run build`: the addon, the BPF object and the bundles, into build/. Incremental; needs what tools/setup.mjs installs. */
 import { execFile } from 'node:child_process';
-import { access, chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { access, chmod, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { closedIptables, closedNft, networkRootIptables, networkRootNft } from '../helper/adapters/netfilter/boot-rules.ts';
 import { buildDesktop } from './build-desktop.ts';
 import { buildNative } from './build-native.ts';
+import { buildSessionFiles } from './session-files.ts';
 
 const run = promisify(execFile);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -24,17 +27,21 @@ async function writeIfChanged(path: string, content: string, mode: number): Prom
   await chmod(path, mode);
 }
 
-/** One ES module for each program; CommonJS dependencies find `require` through the banner. */
-async function bundle(name: string, entry: string): Promise<void> {
+/**
+ * One ES module for each program and thread; CommonJS dependencies find `require` through the banner. `minify` for a thread that
+ * lives long beside others: V8 keeps the text.
+ */
+async function bundle(name: string, entry: string, file = 'main.mjs', minify = false): Promise<void> {
   await build({
     entryPoints: [join(root, entry)],
-    outfile: join(root, 'build', name, 'main.mjs'),
+    outfile: join(root, 'build', name, file),
     bundle: true,
     platform: 'node',
     // Ways to a bus that dbus-next loads when they are asked for, which the product never does.
     external: ['x11', 'usocket', 'event-stream'],
     target: 'node24',
     format: 'esm',
+    minify,
     keepNames: true,
     legalComments: 'none',
     sourcemap: 'linked',
@@ -44,15 +51,17 @@ async function bundle(name: string, entry: string): Promise<void> {
 }
 
 /**
- * A start script that works from wherever the tree lies: the pinned runtime on one bundle. The bundle's path is absolute and
- * plain, because the helper compares it with the one that it trusts.
+ * A start script that works from wherever the tree lies: the pinned runtime, beside it once installed, on one bundle. The
+ * bundle's path is absolute and plain, because the helper compares it with the one that it trusts.
  */
 async function launcher(name: string, bundlePath: string, nodeFlags: readonly string[]): Promise<void> {
   const script = [
     '#!/bin/sh',
     'here=$(readlink -f -- "$0")',
     'build=$(dirname -- "$(dirname -- "$here")")',
-    `exec "$(dirname -- "$build")/node_modules/node-linux-${process.arch}/bin/node" ${[...nodeFlags, `"$build/${bundlePath}"`].join(' ')} "$@"`,
+    'node=$build/bin/node',
+    `[ -x "$node" ] || node=$(dirname -- "$build")/node_modules/node-linux-${process.arch}/bin/node`,
+    `exec "$node" ${[...nodeFlags, `"$build/${bundlePath}"`].join(' ')} "$@"`,
     '',
   ].join('\n');
   await writeIfChanged(join(root, 'build', 'bin', name), script, 0o755);
@@ -75,6 +84,36 @@ async function helperData(): Promise<void> {
   }
 }
 
+/** What closes the machine before the helper has started, and what frees it without the helper. */
+async function bootFiles(): Promise<void> {
+  const rules = {
+    'closed.nft': closedNft(), 'network-root.nft': networkRootNft(),
+    'closed.v4': closedIptables(4), 'closed.v6': closedIptables(6), 'network-root.iptables': networkRootIptables(),
+  };
+  for (const [name, text] of Object.entries(rules)) await writeIfChanged(join(root, 'build', 'boot', name), text, 0o644);
+  for (const [from, to] of Object.entries({ 'bastion-boot': 'bastion-boot', 'bastion-rescue': 'bin/bastion-rescue' })) {
+    await writeIfChanged(join(root, 'build', to), await readFile(join(root, 'data/boot', from), 'utf8'), 0o755);
+  }
+}
+
+/** What the helper verifies at its start: every file that is run or read, but for maps for debuggers. */
+const MANIFEST_FILES = ['bastion-boot', 'bin', 'boot', 'ctl', 'dbus', 'helper', 'rules.d', 'bastion.toml', 'desktop/main.cjs', 'desktop/window.cjs', 'native/bastion.bpf.o', 'native/bastion.node', 'native/bastion-probe'];
+
+async function filesBelow(path: string): Promise<readonly string[]> {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => null);
+  if (entries === null) return [path];
+  return entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.map')).map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function manifest(): Promise<void> {
+  const folder = join(root, 'build');
+  const paths = (await Promise.all(MANIFEST_FILES.map((name) => filesBelow(join(folder, name))))).flat().sort();
+  const files = await Promise.all(paths.map(async (path) => {
+    return [relative(folder, path), createHash('sha256').update(await readFile(path)).digest('hex')] as const;
+  }));
+  await writeIfChanged(join(folder, 'manifest.json'), `${JSON.stringify({ version: 1, files: Object.fromEntries(files) }, null, 1)}\n`, 0o644);
+}
+
 async function step(name: string, work: () => Promise<void>): Promise<void> {
   const start = performance.now();
   await work();
@@ -89,13 +128,28 @@ await access(join(nodeFolder, 'bin', 'node')).catch(() => {
 });
 await step('addon and BPF objects', () => buildNative({ root, sanitize: false, log }));
 await step('helper and bastionctl', async () => {
-  await Promise.all([bundle('helper', 'helper/main.ts'), bundle('ctl', 'helper/ctl/main.ts')]);
+  await Promise.all([
+    bundle('helper', 'helper/main.ts'),
+    bundle('helper', 'helper/lists/build-list.ts', 'build-list.mjs'),
+    bundle('helper', 'helper/lists/fetch.ts', 'fetch.mjs'),
+    bundle('helper', 'helper/insight-worker.ts', 'insight.mjs'),
+    bundle('helper', 'helper/adapters/history/worker.ts', 'history.mjs'),
+    bundle('helper', 'helper/adapters/identities/worker.ts', 'identity-worker.mjs'),
+    bundle('helper', 'helper/adapters/containers/worker.ts', 'containers.mjs', true),
+    bundle('import', 'helper/import-worker.ts'),
+    bundle('ctl', 'helper/ctl/main.ts'),
+  ]);
   await launcher('bastion-helper', 'helper/main.mjs', HELPER_FLAGS);
   await launcher('bastionctl', 'ctl/main.mjs', []);
   await helperData();
+  await bootFiles();
   await completions();
 });
 await step('desktop', async () => {
   await buildDesktop({ root, log });
   await launcher('bastion-firewall-desktop', 'desktop/main.cjs', []);
 });
+await step('files of the session', async () => {
+  await buildSessionFiles({ root, folder: 'build/install', homepage: '' });
+});
+await step('manifest', manifest);

@@ -1,4 +1,4 @@
-/** `npm run lint`: types, ESLint with the layers, shell syntax, well-formed XML. Exit status 0 only if all is clean. */
+/** `npm run lint`: types, ESLint with the layers, shell scripts, well-formed XML. Exit status 0 only if all is clean. */
 import { spawn } from 'node:child_process';
 import { open, readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -96,6 +96,15 @@ async function checkShell(shell: Sources['shell']): Promise<Omit<LintResult, 'na
   return { outcome: findings.length === 0 ? 'clean' : 'findings', output: findings.join('\n') };
 }
 
+/** Scripts that run as root, most of them: quoting and the like are errors. */
+async function checkShellHabits(shell: Sources['shell']): Promise<Omit<LintResult, 'name' | 'durationMs'>> {
+  const files = [...shell.values()].flat();
+  if (files.length === 0) return { outcome: 'clean', output: '' };
+  const finished = await run('shellcheck', ['--format=gcc', ...files]);
+  if (finished.status === 127) return { outcome: 'skipped', output: 'shellcheck is not installed (package shellcheck)' };
+  return judged(finished);
+}
+
 async function checkXml(files: readonly string[]): Promise<Omit<LintResult, 'name' | 'durationMs'>> {
   if (files.length === 0) return { outcome: 'clean', output: '' };
   const finished = await run('xmllint', ['--noout', '--nonet', ...files]);
@@ -113,6 +122,7 @@ export async function lint(): Promise<readonly LintResult[]> {
     timed('lint: ESLint finds nothing, layers included', async () =>
       judged(await tool('eslint/bin/eslint.js', '.', '--max-warnings', '0'))),
     timed('lint: shell scripts parse', () => checkShell(sources.shell)),
+    timed('lint: shellcheck finds nothing', () => checkShellHabits(sources.shell)),
     timed('lint: XML files are well-formed', () => checkXml(sources.xml)),
   ]);
 }

@@ -1,116 +1,111 @@
 /**
- * Reads every text of the desktop and writes po/bastion-firewall.pot; brings every po/LANGUAGE.po up to date with it: new texts
- * are empty, texts that are gone leave. With --check nothing is written and the exit status is 1 if a file would change.
+ * `npm run po`: reads every text of the product, writes po/POTFILES and po/bastion-firewall.pot, brings every po/LANGUAGE.po up to
+ * date (new texts are empty, texts that are gone leave), and prints what is missing or wrong. With --check nothing is written
+ * and the exit status is 1 when a file would change, a text is missing or a translation is wrong. With --missing LANGUAGE it
+ * prints the texts that nobody has translated, as a catalogue to be filled in.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { po } from 'gettext-parser';
-import type { GetTextMessage, GetTextTranslations } from 'gettext-parser';
-import ts from 'typescript';
+import type { GetTextTranslations } from 'gettext-parser';
+import { checkCatalogue, checkMnemonics } from './po/check.ts';
+import type { Complaint } from './po/check.ts';
+import { DOMAIN, compileTable, languagesThere, makeTable, readCatalogue, readLanguages, readSources } from './po/catalogues.ts';
+import type { Sources } from './po/catalogues.ts';
+import { checkTypography } from './po/typography.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const TEMPLATE = join(ROOT, 'po/bastion-firewall.pot');
-const POTFILES = join(ROOT, 'po/POTFILES');
-const TRANSLATABLE = /<(?:property|attribute) [^>]*translatable="yes"[^>]*>([^<]*)</g;
-const FOLD = 120;
+/** More complaints of one language are counted. */
+const COMPLAINTS_SHOWN = 40;
 
-interface Found {
-  readonly context: string;
-  readonly text: string;
-  readonly plural: string;
-  readonly files: Set<string>;
+/** What the folder po/ should be, and what is wrong. */
+export interface PoReport {
+  /** Absolute path -> text. */
+  readonly wanted: ReadonlyMap<string, string>;
+  /** Sources that cannot be translated, `file:line: why`. */
+  readonly problems: readonly string[];
+  /** By language; '' for the texts of the source. */
+  readonly complaints: ReadonlyMap<string, readonly Complaint[]>;
 }
 
-type Texts = Map<string, Found>;
-
-function add(texts: Texts, file: string, text: string, plural = '', context = ''): void {
-  const key = `${context}\u{4}${text}`;
-  const known = texts.get(key);
-  if (known === undefined) texts.set(key, { context, text, plural, files: new Set([file]) });
-  else known.files.add(file);
-}
-
-/** `_('...')`, `ngettext('...', '...', n)`, `pgettext('...', '...')` with literal texts. */
-function readTypeScript(texts: Texts, file: string): void {
-  const source = ts.createSourceFile(file, readFileSync(join(ROOT, file), 'utf8'), ts.ScriptTarget.Latest);
-  const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
-      const literals = node.arguments.filter(ts.isStringLiteralLike).map((argument) => argument.text);
-      const [first = '', second = ''] = literals;
-      if (node.expression.text === '_' && first !== '') add(texts, file, first);
-      if (node.expression.text === 'ngettext' && first !== '') add(texts, file, first, second);
-      if (node.expression.text === 'pgettext' && second !== '') add(texts, file, second, '', first);
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(source);
-}
-
-function readBuilder(texts: Texts, file: string): void {
-  for (const [, content = ''] of readFileSync(join(ROOT, file), 'utf8').matchAll(TRANSLATABLE)) {
-    const text = content
-      .replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&apos;', "'").replaceAll('&amp;', '&');
-    if (text !== '') add(texts, file, text);
-  }
-}
-
-/** Every source of texts, relative to the repository. */
-function sourceFiles(folder: string): readonly string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(?:ts|ui)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
-    .sort();
-}
-
-function table(texts: Texts, headers: Record<string, string>, old: GetTextTranslations | null): GetTextTranslations {
-  const forms = Number(/nplurals=(\d)/.exec(headers['Plural-Forms'] ?? '')?.[1] ?? 2);
-  const translations: Record<string, Record<string, GetTextMessage>> = {};
-  for (const { context, text, plural, files } of texts.values()) {
-    const kept = old?.translations[context]?.[text]?.msgstr;
-    const empty = Array<string>(plural === '' ? 1 : forms).fill('');
-    const message: GetTextMessage = { msgid: text, msgstr: kept ?? empty, comments: { reference: [...files].join('\n') } };
-    if (plural !== '') message.msgid_plural = plural;
-    if (context !== '') message.msgctxt = context;
-    (translations[context] ??= {})[text] = message;
-  }
-  return { charset: 'utf-8', headers, translations };
-}
-
-function compile(content: GetTextTranslations): string {
-  return `${po.compile(content, { foldLength: FOLD }).toString('utf8').trimEnd()}\n`;
-}
-
-/** The files that should be there, by path. */
-function wantedFiles(): ReadonlyMap<string, string> {
-  const texts: Texts = new Map();
-  const files = sourceFiles('desktop');
-  for (const file of files) (file.endsWith('.ui') ? readBuilder : readTypeScript)(texts, file);
-  const used = new Set([...texts.values()].flatMap((found) => [...found.files]));
-  const common = { 'Project-Id-Version': 'bastion-firewall', 'MIME-Version': '1.0', 'Content-Type': 'text/plain; charset=UTF-8', 'Content-Transfer-Encoding': '8bit' };
+/** Reads all sources and catalogues of the repository at `root`. */
+export function reportPo(root: string): PoReport {
+  const sources = readSources(root);
+  const template = makeTable(sources, null, null);
   const wanted = new Map([
-    [POTFILES, `${files.filter((file) => used.has(file)).join('\n')}\n`],
-    [TEMPLATE, compile(table(texts, { ...common, 'Plural-Forms': 'nplurals=2; plural=(n != 1);' }, null))],
+    [join(root, 'po/POTFILES'), `${sources.files.join('\n')}\n`],
+    [join(root, `po/${DOMAIN}.pot`), compileTable(template)],
   ]);
-  for (const name of readdirSync(join(ROOT, 'po')).filter((one) => one.endsWith('.po'))) {
-    const path = join(ROOT, 'po', name);
-    const old = po.parse(readFileSync(path));
-    wanted.set(path, compile(table(texts, { ...common, ...old.headers }, old)));
+  const complaints = new Map<string, readonly Complaint[]>([['', checkMnemonics(template, null)]]);
+  for (const language of new Set([...readLanguages(root), ...languagesThere(root)])) {
+    const table = tableOf(root, sources, language);
+    wanted.set(join(root, 'po', `${language}.po`), compileTable(table));
+    complaints.set(language, [
+      ...checkCatalogue(language, template, table), ...checkTypography(language, template, table), ...checkMnemonics(template, table),
+    ]);
   }
-  return wanted;
+  return { wanted, problems: sources.problems, complaints };
 }
 
-function current(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+/** A language of LINGUAS that has no file yet begins empty. */
+function tableOf(root: string, sources: Sources, language: string): GetTextTranslations {
+  const old = existsSync(join(root, 'po', `${language}.po`)) ? readCatalogue(root, language) : null;
+  const table = makeTable(sources, language, old);
+  return { ...table, headers: { ...table.headers, Language: language, 'Plural-Forms': old?.headers['Plural-Forms'] ?? pluralRule(language) } };
 }
 
-const check = process.argv.includes('--check');
-for (const [path, content] of wantedFiles()) {
-  if (current(path) === content) continue;
-  process.stdout.write(`${relative(ROOT, path)} ${check ? 'is not up to date; run tools/update-po.ts' : 'written'}\n`);
-  if (check) process.exitCode = 1;
-  else writeFileSync(path, content);
+/** Source: gettext manual, "Plural forms"; a translator checks it against the language. */
+function pluralRule(language: string): string {
+  if (/^(?:zh|ja|ko|vi|th|id)(?:_|$)/.test(language)) return 'nplurals=1; plural=0;';
+  return language.startsWith('fr') ? 'nplurals=2; plural=(n > 1);' : 'nplurals=2; plural=(n != 1);';
 }
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function write(wanted: PoReport['wanted'], check: boolean): boolean {
+  let same = true;
+  for (const [path, content] of wanted) {
+    if (existsSync(path) && readFileSync(path, 'utf8') === content) continue;
+    same = false;
+    say(`${relative(ROOT, path)} ${check ? 'is not up to date; run: npm run po' : 'written'}`);
+    if (!check) writeFileSync(path, content);
+  }
+  return same;
+}
+
+function tellComplaints({ problems, complaints }: PoReport): boolean {
+  for (const problem of problems) say(problem);
+  for (const [language, found] of complaints) {
+    const name = language === '' ? 'the sources' : language;
+    const missing = found.filter((one) => one.missing).length;
+    say(found.length === 0 ? `${name}: complete` : `${name}: ${String(missing)} to translate, ${String(found.length - missing)} wrong`);
+    for (const { text, message } of found.slice(0, COMPLAINTS_SHOWN)) say(`  ${JSON.stringify(text)}: ${message}`);
+    if (found.length > COMPLAINTS_SHOWN) say(`  and ${String(found.length - COMPLAINTS_SHOWN)} more`);
+  }
+  return problems.length === 0 && [...complaints.values()].every((found) => found.length === 0);
+}
+
+/** The entries of a language without a translation. */
+function missingTable(root: string, language: string): string {
+  const table = tableOf(root, readSources(root), language);
+  const translations = Object.fromEntries(Object.entries(table.translations).map(([context, messages]) => [
+    context, Object.fromEntries(Object.entries(messages).filter(([, { msgstr }]) => msgstr.some((form) => form === ''))),
+  ]));
+  return compileTable({ ...table, translations });
+}
+
+function main(args: readonly string[]): void {
+  const language = args[args.indexOf('--missing') + 1];
+  if (args.includes('--missing') && language !== undefined) {
+    process.stdout.write(missingTable(ROOT, language));
+    return;
+  }
+  const check = args.includes('--check');
+  const report = reportPo(ROOT);
+  const same = write(report.wanted, check);
+  const complete = tellComplaints(report);
+  if (report.problems.length > 0 || (check && !(same && complete))) process.exitCode = 1;
+}
+
+if (import.meta.main) main(process.argv.slice(2));

@@ -1,5 +1,6 @@
 /** The choices of a prompt, as offered by the helper, in words; and the answer that they make. */
 import type { Answer, PromptInfo } from '../../helper/contract/types.ts';
+import { KERNEL_PATH } from '../../helper/contract/vocabulary.ts';
 import type { Scope } from '../../helper/contract/vocabulary.ts';
 import { _, fill } from '../i18n.ts';
 import { showHost } from './host-name.ts';
@@ -20,6 +21,8 @@ export interface Choice<T> {
 export interface Chosen {
   readonly lifetime: PromptLifetime;
   readonly scope: Scope;
+  /** Also for the programs that it starts, where the answer makes a rule that can say so. */
+  readonly children?: boolean;
 }
 
 function lifetimeLabel(lifetime: PromptLifetime): string {
@@ -37,17 +40,18 @@ function lifetimeLabel(lifetime: PromptLifetime): string {
 function scopeLabel(prompt: PromptInfo, scope: Scope): string {
   const labels: Record<Scope, string> = {
     host: _('this host'),
-    domain: domainPattern(prompt.destination),
+    domain: domainWords(prompt),
     port: fill(_('any host, {port}'), { port: portPhrase(prompt.protocol, prompt.port) }),
     any: _('anything'),
   };
   return labels[scope];
 }
 
-/** `*.example.org` for www.example.org and for example.org alike. */
-export function domainPattern(host: string): string {
-  const labels = showHost(host).name.split('.');
-  return `*.${(labels.length > 2 ? labels.slice(1) : labels).join('.')}`;
+/** What scope `domain` stands for: `*.example.org`, with the name itself where that is `example.org`. */
+export function domainWords({ pattern = '', by_name: name = '' }: PromptInfo): string {
+  const domain = pattern.replace(/^\*\./, '');
+  const shown = showHost(domain).name;
+  return domain === name ? fill(_('{host} and {pattern}'), { host: shown, pattern: `*.${shown}` }) : `*.${shown}`;
 }
 
 /** The lifetimes of `prompt.lifetimes` that this desktop knows; `once` alone if it knows none. */
@@ -71,8 +75,19 @@ export function defaultChoice(prompt: PromptInfo): Chosen {
   };
 }
 
+/** Can an answer for this long cover what the program starts? Not one that is for this process alone. */
+export function offersChildren(prompt: PromptInfo, lifetime: PromptLifetime): boolean {
+  return prompt.named_by !== undefined && prompt.named_by !== 'container' && prompt.path !== KERNEL_PATH && lifetime !== 'once' && lifetime !== 'process';
+}
+
+/** Is it wanted, and offered? */
+export function coversChildren(prompt: PromptInfo, { children, lifetime }: Chosen): boolean {
+  return children === true && offersChildren(prompt, lifetime);
+}
+
 /** `nowMs`: wall time, ms since 1970. */
-export function answerOf(action: 'allow' | 'deny', chosen: Chosen, nowMs: number): Answer {
-  const answer = { action, lifetime: chosen.lifetime, scope: chosen.scope };
+export function answerOf(prompt: PromptInfo, action: 'allow' | 'deny', chosen: Chosen, nowMs: number): Answer {
+  const children = coversChildren(prompt, chosen) ? { include_children: true } : {};
+  const answer = { action, lifetime: chosen.lifetime, scope: chosen.scope, ...children };
   return chosen.lifetime === 'until' ? { ...answer, until_ms: nowMs + HOUR_MS } : answer;
 }

@@ -9,7 +9,7 @@ export function errorText(error: unknown): string {
   if (error instanceof NotConnectedError) return _('The firewall service does not answer.');
   if (error instanceof BastionError && error.code === 'NotAuthorized') return _('You are not allowed to do this.');
   if (error instanceof BastionError) return visible(error.message, 300);
-  return _('Something went wrong; the journal says what.');
+  return _('Something went wrong. The system’s journal says what.');
 }
 
 /** Did the call fail because the person may not, or did not give the password? */

@@ -30,6 +30,12 @@ export class PromptQueue {
     return true;
   }
 
+  /** The helper gives a prompt another deadline; `leftMs` from now. */
+  renew(nonce: string, leftMs: number, nowMs: number): void {
+    const prompt = this.#waiting.get(nonce);
+    if (prompt !== undefined && !prompt.expired) this.#waiting.set(nonce, { ...prompt, deadlineMs: nowMs + leftMs });
+  }
+
   /** Marks a prompt whose flow has been refused. */
   expire(nonce: string): void {
     const prompt = this.#waiting.get(nonce);
@@ -48,6 +54,11 @@ export class PromptQueue {
     return this.#waiting.get(nonce) ?? null;
   }
 
+  /** All of them, the oldest first. */
+  all(): readonly WaitingPrompt[] {
+    return [...this.#waiting.values()];
+  }
+
   /** Those that still hold a flow, the oldest first. */
   pending(): readonly WaitingPrompt[] {
     return [...this.#waiting.values()].filter((prompt) => !prompt.expired);
@@ -55,7 +66,7 @@ export class PromptQueue {
 
   /** How many different programs wait. */
   programs(): number {
-    return new Set(this.pending().map((prompt) => `${prompt.info.path}\0${String(prompt.info.uid)}`)).size;
+    return new Set(this.pending().map((prompt) => [prompt.info.path, prompt.info.script ?? '', String(prompt.info.uid)].join('\0'))).size;
   }
 }
 

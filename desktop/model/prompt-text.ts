@@ -1,58 +1,54 @@
 /** Everything that a prompt says, as plain text: escaping for markup is the widget's part. */
 import type { PromptInfo } from '../../helper/contract/types.ts';
 import { assertNever } from '../../helper/contract/errors.ts';
-import { KERNEL_PATH } from '../../helper/contract/vocabulary.ts';
-import type { NameSource } from '../../helper/contract/vocabulary.ts';
 import { _, fill, ngettext } from '../i18n.ts';
-import { domainPattern } from './choices.ts';
+import { coversChildren, domainWords } from './choices.ts';
 import type { Chosen, PromptLifetime } from './choices.ts';
-import { isLocalAddress, showHost } from './host-name.ts';
-import { baseName, visible } from './plain-text.ts';
+import { countryName } from './country-text.ts';
+import { countText } from './durations.ts';
+import { showHost } from './host-name.ts';
+import { visible } from './plain-text.ts';
+import { ancestorName, asker } from './program-name.ts';
+import type { FindProgram } from './program-name.ts';
+import { TERMINALS } from './program-kinds.ts';
+import { promptWarning } from './prompt-warning.ts';
 import { portPhrase, serviceName } from './service-name.ts';
-
-/** Name and icon that the system's own desktop files give a program. */
-export interface KnownProgram {
-  readonly name: string;
-  /** Icon name of the theme, or an absolute path. */
-  readonly icon: string;
-}
-/** null for a program without a desktop file. */
-export type FindProgram = (path: string) => KnownProgram | null;
-
-/** A line of the details: a heading and what stands under it. */
-export interface Detail {
-  readonly title: string;
-  readonly text: string;
-}
-
-/** 'An unknown program' where no path is known: never a guess from a name that the process chose itself. */
-export function programName(path: string, find: FindProgram): string {
-  if (path === '') return _('An unknown program');
-  if (path === KERNEL_PATH) return _('The kernel (tunnels, network file systems)');
-  return find(path)?.name ?? baseName(path);
-}
-
-/** Of a forwarded flow no program is known: the helper's words say where it comes from. */
-function asker(prompt: PromptInfo, find: FindProgram): string {
-  return prompt.forwarded_from === undefined ? programName(prompt.path, find) : visible(prompt.forwarded_from);
-}
 
 export function promptTitle(prompt: PromptInfo, find: FindProgram): string {
   return fill(_('{program} wants to connect'), { program: asker(prompt, find) });
 }
 
-/** `encrypted web (443) · started by Terminal`. */
+/**
+ * `started by build.sh, in Terminal`: the nearest program that is another one, and the terminal or application with a desktop
+ * file further up; '' where nobody is known.
+ */
+export function startedBy(prompt: PromptInfo, find: FindProgram): string {
+  const others = prompt.ancestors.filter((one) => one.path !== '' && (one.path !== prompt.path || one.script !== prompt.script));
+  const [starter, ...further] = others;
+  if (starter === undefined) return '';
+  const program = ancestorName(starter, find);
+  const isPlace = (path: string): boolean => TERMINALS.test(path) || find(path) !== null;
+  const place = isPlace(starter.path) ? undefined : further.find(({ path }) => isPlace(path));
+  if (place === undefined) return fill(_('started by {program}'), { program });
+  return fill(_('started by {program}, in {place}'), { program, place: ancestorName(place, find) });
+}
+
+/** `encrypted web (443) · started by build.sh, in Terminal`. */
 export function promptSubtitle(prompt: PromptInfo, find: FindProgram): string {
-  const parts = [serviceName(prompt.protocol, prompt.port)];
-  const parent = prompt.ancestors.find((ancestor) => ancestor.path !== '' && ancestor.path !== prompt.path);
-  if (parent !== undefined) parts.push(fill(_('started by {program}'), { program: programName(parent.path, find) }));
-  return parts.join('  ·  ');
+  return [serviceName(prompt.protocol, prompt.port), startedBy(prompt, find)].filter((part) => part !== '').join('  ·  ');
 }
 
 /** The destination as it is shown large; "perhaps" before a name when nobody knows which program asked for it. */
 export function hostTitle(prompt: PromptInfo): string {
   const host = showHost(prompt.destination).name;
   return prompt.name_sources[0] === 'machine' ? fill(_('perhaps {host}'), { host }) : host;
+}
+
+/** `203.0.113.7  ·  Germany`, under a name; of a lookup the name server. `country`: two capital letters or ''. */
+export function placeLine(prompt: PromptInfo, country: string): string {
+  const address = visible(prompt.address, 64);
+  if (prompt.is_lookup) return fill(_('asks the name server {address}'), { address });
+  return [prompt.destination === prompt.address ? '' : address, countryName(country)].filter((part) => part !== '').join('  ·  ');
 }
 
 /** The body of the notification: `example.org, encrypted web (443)`. */
@@ -62,16 +58,26 @@ export function promptBody(prompt: PromptInfo): string {
   return fill(_('{host}, {service}'), { host: name, service: serviceName(prompt.protocol, prompt.port) });
 }
 
-/** A lookup is for the name when it is answered once; what lasts is about the name server, whatever it is asked for. */
-function lookupPhrase(prompt: PromptInfo, lifetime: PromptLifetime): string {
-  return lifetime === 'once' ? showHost(prompt.destination).name : fill(_('the name server {address}'), { address: prompt.address });
+/** The same with the warning where there is one: nobody is to allow from a notification what the window would warn of. */
+export function notificationBody(prompt: PromptInfo, find: FindProgram): string {
+  return [promptBody(prompt), promptWarning(prompt, find)].filter((part) => part !== '').join('\n');
+}
+
+/** A lookup is for its name, by whichever port it is reached then; without a name that counts, for the name server. */
+function lookupPhrase(prompt: PromptInfo, scope: 'host' | 'domain', lifetime: PromptLifetime): string {
+  if (lifetime === 'once') return showHost(prompt.destination).name;
+  if (scope === 'domain') return fill(_('{host} on any port'), { host: domainWords(prompt) });
+  return prompt.by_name === undefined
+    ? fill(_('the name server {address}'), { address: prompt.address })
+    : fill(_('{host} on any port'), { host: showHost(prompt.by_name).name });
 }
 
 function targetPhrase(prompt: PromptInfo, { scope, lifetime }: Chosen): string {
   const port = portPhrase(prompt.protocol, prompt.port);
+  if (prompt.is_lookup && (scope === 'host' || scope === 'domain')) return lookupPhrase(prompt, scope, lifetime);
   switch (scope) {
-    case 'host': return prompt.is_lookup ? lookupPhrase(prompt, lifetime) : fill(_('{host} on {port}'), { host: showHost(prompt.destination).name, port });
-    case 'domain': return fill(_('{host} on {port}'), { host: domainPattern(prompt.destination), port });
+    case 'host': return fill(_('{host} on {port}'), { host: showHost(prompt.destination).name, port });
+    case 'domain': return fill(_('{host} on {port}'), { host: domainWords(prompt), port });
     case 'port': return fill(_('any host on {port}'), { port });
     case 'any': return _('any host on any port');
     default: return assertNever(scope);
@@ -95,85 +101,18 @@ const MAY_NOT: Readonly<Record<PromptLifetime, () => string>> = {
   always: () => _('{program} may never reach {target}.'),
 };
 
-/** The rule that an answer makes, in one sentence. */
+/** The rule that an answer makes, in one sentence, and in further ones what else it does. */
 export function ruleSentence(prompt: PromptInfo, action: 'allow' | 'deny', chosen: Chosen, find: FindProgram): string {
   const sentence = fill((action === 'allow' ? MAY : MAY_NOT)[chosen.lifetime](), {
     program: asker(prompt, find), target: targetPhrase(prompt, chosen),
   });
-  if (action === 'deny' || !prompt.is_lookup || chosen.lifetime === 'once' || chosen.scope === 'any') return sentence;
-  return `${sentence} ${fill(_('This once it may reach {host} too.'), { host: showHost(prompt.destination).name })}`;
-}
-
-const OPEN_FOLDERS = ['/tmp/', '/var/tmp/', '/dev/shm/'];
-
-/** What changes the decision, the gravest first; '' when nothing does. */
-export function promptWarning(prompt: PromptInfo): string {
-  if (prompt.forwarded_from !== undefined) {
-    return _('This computer only passes the connection on; which program makes it cannot be told.');
-  }
-  if (prompt.confidence === 'unknown' || prompt.path === '') {
-    return _('It is not known which program this is. Allow it only if you are expecting a connection.');
-  }
-  if (prompt.confidence === 'likely') {
-    return _('The program could not be identified for certain; another program may be using its connection.');
-  }
-  if (prompt.path.endsWith(' (deleted)')) return _('The program’s file has been deleted or replaced since it was started.');
-  if (OPEN_FOLDERS.some((folder) => prompt.path.startsWith(folder))) {
-    return _('The program lies in a folder that everybody can write to.');
-  }
-  if (showHost(prompt.destination).deceptive) return _('The letters of this name imitate another alphabet.');
-  if (prompt.destination === prompt.address && !isLocalAddress(prompt.address)) {
-    return _('The program calls this address directly; no name led to it.');
-  }
-  return '';
-}
-
-/** Parents as a tree, the farthest at the top, the program itself at the end. */
-function familyTree(prompt: PromptInfo): string {
-  const family = [...prompt.ancestors].reverse().map((one) => ({ pid: one.pid, name: one.path === '' ? one.command : one.path }));
-  family.push({ pid: prompt.pid, name: prompt.path === '' ? _('unknown') : prompt.path });
-  return family
-    .map((one, depth) => `${depth === 0 ? '' : `${'   '.repeat(depth - 1)}└ `}${visible(one.name, 200)}  (${String(one.pid)})`)
-    .join('\n');
-}
-
-function evidenceText(prompt: PromptInfo): string {
-  if (prompt.evidence === 'none') return _('not identified');
-  if (prompt.confidence === 'certain') return _('recorded by the kernel, certain');
-  return prompt.evidence === 'kernel' ? _('recorded by the kernel, its file could not be verified') : _('found by searching the processes');
-}
-
-/** `xn--mnchen-3ya.de` beside `münchen.de`, and where the name comes from when the program itself did not ask for it. */
-function nameLine(name: string, source: NameSource): string {
-  const host = showHost(name);
-  const shown = host.other === '' ? host.name : `${host.name} (${host.other})`;
-  switch (source) {
-    case 'program': return shown;
-    case 'hosts': return fill(_('{name}: from the file /etc/hosts'), { name: shown });
-    case 'machine': return fill(_('{name}: perhaps, a service of this computer looked it up'), { name: shown });
-    default: return assertNever(source);
-  }
-}
-
-/** What stands behind "Details". */
-export function promptDetails(prompt: PromptInfo): readonly Detail[] {
-  const names = prompt.names.map((name, at) => nameLine(name, prompt.name_sources[at] ?? 'machine'));
-  const details: Detail[] = [
-    { title: _('Path'), text: prompt.path === '' ? _('unknown') : visible(prompt.path) },
-    { title: _('Identified'), text: evidenceText(prompt) },
-    { title: _('User'), text: `${visible(prompt.user, 64)} (${String(prompt.uid)})` },
-    { title: _('Process'), text: prompt.pid === 0 ? _('unknown') : `${String(prompt.pid)}  ${visible(prompt.command, 64)}` },
-    { title: _('Started by'), text: familyTree(prompt) },
-    { title: _('Address'), text: `${visible(prompt.address, 64)}, ${serviceName(prompt.protocol, prompt.port)}` },
-  ];
-  if (names.length > 0) details.push({ title: _('Names'), text: names.join('\n') });
-  if (prompt.count > 1) {
-    details.push({
-      title: _('Waiting'),
-      text: fill(ngettext('{number} connection', '{number} connections', prompt.count), { number: String(prompt.count) }),
-    });
-  }
-  return details;
+  const named = prompt.by_name !== undefined && (chosen.scope === 'host' || chosen.scope === 'domain');
+  const follows = action === 'allow' && prompt.is_lookup && !named && chosen.lifetime !== 'once' && chosen.scope !== 'any';
+  return [
+    sentence,
+    ...(coversChildren(prompt, chosen) ? [action === 'allow' ? _('So may the programs that it starts.') : _('Nor may the programs that it starts.')] : []),
+    ...(follows ? [fill(_('This once it may also reach {host}.'), { host: showHost(prompt.destination).name })] : []),
+  ].join(' ');
 }
 
 /** Under the buttons when others wait; '' when none does. */
@@ -196,6 +135,13 @@ export function severalBody(prompts: readonly PromptInfo[], find: FindProgram): 
   const more = names.length - NAMED_PROGRAMS;
   if (more <= 0) return shown;
   return fill(ngettext('{names} and {number} more', '{names} and {number} more', more), { names: shown, number: String(more) });
+}
+
+/** Said when the person is back. */
+export function missedText(count: number): string {
+  return fill(ngettext(
+    '{number} question ran out of time while the screen was locked', '{number} questions ran out of time while the screen was locked', count,
+  ), { number: countText(count) });
 }
 
 /** Said after an answer that came too late for the flow itself. */

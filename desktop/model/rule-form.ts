@@ -1,160 +1,220 @@
-/** The rule editor's fields: what they hold, what is wrong with them, and the edit that they make. */
-import { isIP } from 'node:net';
+/** The rule editor's fields: what they hold, and the edit that they make. What is wrong with them: rule-check.ts. */
 import type { RuleEdit, RuleInfo } from '../../helper/contract/types.ts';
 import type { RuleAction } from '../../helper/contract/vocabulary.ts';
-import { _, fill } from '../i18n.ts';
-import { visible } from './plain-text.ts';
+import { ALWAYS, parseScheduleText, scheduleText } from './rule-schedule.ts';
+import type { ScheduleForm } from './rule-schedule.ts';
 
-/** `hour` becomes `until` one hour from saving; `until` keeps the time that the rule has. */
-export const FORM_LIFETIMES = ['always', 'boot', 'hour', 'until'] as const;
+/** By what a rule can name a program; all that are given have to be so. The order is that of the choices. */
+export const PROGRAM_KEYS = ['path', 'package', 'flatpak', 'snap', 'appimage', 'script', 'sha256'] as const;
+export type ProgramKey = (typeof PROGRAM_KEYS)[number];
+/** Whose connections a rule is for: a program, or in its place a container. */
+export type SubjectKey = ProgramKey | 'container';
+/** The choices in their order. */
+export const SUBJECT_KEYS: readonly SubjectKey[] = [...PROGRAM_KEYS, 'container'];
+/** Where a rule can lead to; they exclude each other. */
+export const PLACE_KEYS = ['address', 'domain', 'list'] as const;
+export type PlaceKey = (typeof PLACE_KEYS)[number];
+
+/** `hour` becomes `until` one hour from saving; `keep` leaves alone what cannot be chosen, such as one login session. */
+export const FORM_LIFETIMES = ['always', 'boot', 'hour', 'until', 'keep'] as const;
 export type FormLifetime = (typeof FORM_LIFETIMES)[number];
 
-/** Everything as the person typed it. */
-export interface RuleForm {
+/** Everything as the person typed it; '' for any. */
+export interface RuleForm extends Readonly<Record<SubjectKey | PlaceKey, string>> {
   readonly name: string;
   readonly action: RuleAction;
-  readonly path: string;
-  readonly address: string;
+  readonly pin: boolean;
+  readonly includeChildren: boolean;
+  readonly allScripts: boolean;
+  /** What the program that started it is named by. */
+  readonly ancestorKey: ProgramKey;
+  readonly ancestor: string;
+  readonly zone: string;
+  readonly interface: string;
   readonly port: string;
   readonly protocol: string;
   readonly user: string;
   readonly lifetime: FormLifetime;
-  /** With lifetime `until`: wall time, ms since 1970. */
-  readonly untilMs: number;
-  readonly schedule: string;
+  /** With lifetime `until`, local: `2027-03-01`. */
+  readonly untilDate: string;
+  /** `18:00`. */
+  readonly untilTime: string;
+  readonly schedule: ScheduleForm;
+  readonly profile: string;
   readonly priority: string;
   readonly group: string;
 }
 
-export type FormField = 'name' | 'path' | 'address' | 'port' | 'protocol' | 'user' | 'schedule' | 'priority' | 'group' | 'form';
-export type FormErrors = ReadonlyMap<FormField, string>;
-
 const HOUR_MS = 3_600_000;
-const PROTOCOLS = new Set(['tcp', 'udp', 'icmp']);
-const SCHEDULE = /^(?:(?:mon|tue|wed|thu|fri|sat|sun)(?:,(?:mon|tue|wed|thu|fri|sat|sun))*\s+)?\d{2}:\d{2}-\d{2}:\d{2}$/;
-const NAME_LIMIT = 128;
-const SHORT_LIMIT = 64;
+const EDITABLE_LIFETIMES: ReadonlySet<string> = new Set(['always', 'boot', 'until']);
+const TEXT_KEYS = [...PROGRAM_KEYS.slice(1), 'container', 'domain', 'list', 'zone', 'interface', 'profile'] as const;
+const FLAG_KEYS = ['pin', 'include_children', 'all_scripts'] as const;
 
 export function emptyForm(): RuleForm {
-  return {
-    name: '', action: 'allow', path: '', address: '', port: '', protocol: 'tcp', user: '', lifetime: 'always', untilMs: 0,
-    schedule: '', priority: '0', group: '',
-  };
+  return formFrom({});
 }
 
-/** Lifetimes that cannot be edited over D-Bus show as `always`; the edit then leaves them alone. */
+/** A new rule's fields, filled with what is known of it. */
+export function draftForm(draft: RuleEdit): RuleForm {
+  return formFrom(draft);
+}
+
 export function formOf(rule: RuleInfo): RuleForm {
-  const lifetime = rule.lifetime === 'boot' || rule.lifetime === 'until' ? rule.lifetime : 'always';
+  const { lifetime, ...same } = rule;
+  const form = formFrom({ ...same, name: rule.name === rule.id ? '' : rule.name, ...(editable(lifetime) ? { lifetime } : {}) });
+  return editable(lifetime) ? form : { ...form, lifetime: 'keep' };
+}
+
+function editable(lifetime: string): lifetime is 'always' | 'boot' | 'until' {
+  return EDITABLE_LIFETIMES.has(lifetime);
+}
+
+/** The parts of a rule, of a draft that has not all of them. */
+type Parts = RuleEdit & Partial<Pick<RuleInfo, 'port' | 'protocol'>>;
+
+function formFrom(parts: Parts): RuleForm {
+  const text = (value: string | undefined): string => value ?? '';
+  const colon = text(parts.ancestor).indexOf(':');
+  const ancestorKey = PROGRAM_KEYS.find((key) => key === text(parts.ancestor).slice(0, Math.max(0, colon)));
+  const [untilDate, untilTime] = parts.until_ms === undefined ? ['', ''] : localTexts(parts.until_ms);
   return {
-    name: rule.name === rule.id ? '' : rule.name, action: rule.action, path: rule.path, address: rule.address, port: rule.port,
-    protocol: rule.protocol, user: rule.user, lifetime, untilMs: rule.until_ms ?? 0, schedule: rule.schedule,
-    priority: String(rule.priority), group: rule.group,
+    name: text(parts.name), action: parts.action ?? 'allow', path: text(parts.path), package: text(parts.package),
+    flatpak: text(parts.flatpak), snap: text(parts.snap), appimage: text(parts.appimage), script: text(parts.script),
+    sha256: text(parts.sha256), container: text(parts.container), pin: parts.pin === true, includeChildren: parts.include_children === true,
+    allScripts: parts.all_scripts === true, ancestorKey: ancestorKey ?? 'path', ancestor: text(parts.ancestor).slice(colon + 1),
+    address: text(parts.address), domain: text(parts.domain), list: text(parts.list), zone: text(parts.zone),
+    interface: text(parts.interface), port: text(parts.port), protocol: parts.protocol ?? 'tcp', user: text(parts.user),
+    lifetime: parts.lifetime ?? 'always', untilDate, untilTime, schedule: parseScheduleText(text(parts.schedule)) ?? ALWAYS,
+    profile: text(parts.profile), priority: String(parts.priority ?? 0), group: text(parts.group),
   };
 }
 
-function portsError(text: string): string {
-  for (const part of text.split(',')) {
-    const range = /^\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?\s*$/.exec(part);
-    if (range === null) return _('Ports are numbers and ranges: 443 or 80,443,8000-8080.');
-    const first = Number(range[1]);
-    const last = Number(range[2] ?? range[1]);
-    if (first < 1 || last > 65_535) return _('Ports go from 1 to 65535.');
-    if (first > last) return fill(_('The range {range} runs backwards.'), { range: part.trim() });
-  }
-  return '';
+/** Date and time of day on this machine: `2027-03-01` and `18:00`. */
+export function localTexts(ms: number): readonly [string, string] {
+  const when = new Date(ms);
+  const two = (number: number): string => String(number).padStart(2, '0');
+  return [
+    `${String(when.getFullYear()).padStart(4, '0')}-${two(when.getMonth() + 1)}-${two(when.getDate())}`, `${two(when.getHours())}:${two(when.getMinutes())}`,
+  ];
 }
 
-function addressError(text: string): string {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const family = isIP(address);
-  const wrong = _('An address like 192.0.2.7 or 2001:db8::1, or a network like 192.0.2.0/24.');
-  if (family === 0 || rest.length > 0) return wrong;
-  if (prefix === undefined) return '';
-  if (!/^\d{1,3}$/.test(prefix)) return wrong;
-  const longest = family === 4 ? 32 : 128;
-  return Number(prefix) > longest ? fill(_('The part after the slash goes from 0 to {longest}.'), { longest: String(longest) }) : '';
+/** The moment of a local date and time, ms since 1970; null for what is none. */
+export function localMs(date: string, time: string): number | null {
+  const day = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(date.trim());
+  const clock = /^(\d{1,2}):(\d{2})$/.exec(time.trim());
+  if (day === null || clock === null) return null;
+  const [year = 0, month = 0, dayOfMonth = 0, hour = 0, minute = 0] = [...day.slice(1), ...clock.slice(1)].map(Number);
+  const when = new Date(year, month - 1, dayOfMonth, hour, minute);
+  const isReal = when.getMonth() === month - 1 && when.getDate() === dayOfMonth && hour < 24 && minute < 60;
+  return isReal ? when.getTime() : null;
 }
 
-function protocolError(text: string): string {
-  const known = text.split(',').every((part) => {
-    const word = part.trim().toLowerCase();
-    return PROTOCOLS.has(word) || (/^\d{1,3}$/.test(word) && Number(word) <= 255);
-  });
-  return known ? '' : _('tcp, udp, icmp, or a protocol number from 0 to 255.');
-}
-
-function scheduleError(text: string): string {
-  const wrong = _('Days and times like mon,fri 09:00-17:30.');
-  if (!SCHEDULE.test(text)) return wrong;
-  const times = [...text.matchAll(/(\d{2}):(\d{2})/g)];
-  return times.every((time) => Number(time[1]) < 24 && Number(time[2]) < 60) ? '' : wrong;
-}
-
-function usesPorts(protocol: string): boolean {
-  return protocol === '' || protocol.split(',').some((part) => ['tcp', 'udp', '6', '17'].includes(part.trim().toLowerCase()));
-}
-
-/** Messages to show next to the fields; empty when the form may be saved. The helper checks everything again. */
-export function checkForm(form: RuleForm): FormErrors {
-  const errors = new Map<FormField, string>();
-  const set = (field: FormField, message: string): void => {
-    if (message !== '') errors.set(field, message);
-  };
-  if (form.name.length > NAME_LIMIT) set('name', fill(_('At most {number} characters.'), { number: String(NAME_LIMIT) }));
-  if (form.path !== '' && !/^\/[^\0]*[^/\0]$/.test(form.path)) set('path', _('The full path of a program, like /usr/bin/curl.'));
-  if (form.path.split('/').some((part) => part === '.' || part === '..')) set('path', _('A path without “.” and “..”.'));
-  if (form.address !== '') set('address', addressError(form.address.trim()));
-  if (form.protocol !== '') set('protocol', protocolError(form.protocol));
-  if (form.port !== '') set('port', usesPorts(form.protocol) ? portsError(form.port) : _('Only TCP and UDP have ports.'));
-  if (form.user.length > SHORT_LIMIT || /[\s:]/.test(form.user)) set('user', _('A user name or number.'));
-  if (form.schedule !== '') set('schedule', scheduleError(form.schedule.trim()));
-  if (!/^-?\d{1,4}$/.test(form.priority.trim()) || Math.abs(Number(form.priority)) > 1000) {
-    set('priority', _('A whole number from -1000 to 1000.'));
-  }
-  if (form.group.length > SHORT_LIMIT) set('group', fill(_('At most {number} characters.'), { number: String(SHORT_LIMIT) }));
-  if (form.action === 'allow' && form.path === '' && form.address === '' && form.port === '') {
-    set('form', _('This would allow every program to reach everything. Name a program, an address or a port.'));
-  }
-  return errors;
+/** `path:/usr/bin/make`; '' for none. */
+export function ancestorText({ ancestor, ancestorKey }: RuleForm): string {
+  return ancestor.trim() === '' ? '' : `${ancestorKey}:${ancestor.trim()}`;
 }
 
 /** What Add and Update take. `nowMs`: wall time, ms since 1970. `old` is the rule that is edited, null for a new one. */
 export function editOf(form: RuleForm, old: RuleInfo | null, nowMs: number): RuleEdit {
-  const edit: RuleEdit = {
-    action: form.action, path: form.path, address: form.address.trim(), port: form.port.replaceAll(' ', ''),
-    protocol: form.protocol.replaceAll(' ', '').toLowerCase(), user: form.user, schedule: form.schedule.trim(),
+  const core: RuleEdit = {
+    action: form.action, path: form.path.trim(), address: form.address.trim(), port: form.port.replaceAll(' ', ''),
+    protocol: form.protocol.replaceAll(' ', '').toLowerCase(), user: form.user.trim(), schedule: scheduleText(form.schedule),
     priority: Number(form.priority), group: form.group.trim(),
   };
-  const named = form.name.trim() === '' && old === null ? edit : { ...edit, name: form.name.trim() || (old?.id ?? '') };
-  return { ...named, ...lifetimeOf(form, old, nowMs) };
+  const name = form.name.trim();
+  const named = name === '' && old === null ? core : { ...core, name: name || (old?.id ?? '') };
+  return { ...named, ...extrasOf(form, old), ...lifetimeOf(form, old, nowMs) };
+}
+
+/** Absent where neither the form nor the old rule says anything; '' and false take away what the old rule said. */
+function extrasOf(form: RuleForm, old: RuleInfo | null): RuleEdit {
+  const extras: { -readonly [K in keyof RuleEdit]: RuleEdit[K] } = {};
+  for (const key of TEXT_KEYS) {
+    const value = form[key].trim();
+    if (value !== '' || given(old?.[key])) extras[key] = value;
+  }
+  const ancestor = ancestorText(form);
+  if (ancestor !== '' || given(old?.ancestor)) extras.ancestor = ancestor;
+  const flags = { pin: form.pin, include_children: form.includeChildren, all_scripts: form.allScripts };
+  for (const key of FLAG_KEYS) if (flags[key] || old?.[key] === true) extras[key] = flags[key];
+  return extras;
+}
+
+function given(value: string | undefined): boolean {
+  return value !== undefined && value !== '';
 }
 
 function lifetimeOf(form: RuleForm, old: RuleInfo | null, nowMs: number): RuleEdit {
   switch (form.lifetime) {
+    case 'keep': return {};
     case 'hour': return { lifetime: 'until', until_ms: nowMs + HOUR_MS };
-    case 'until': return { lifetime: 'until', until_ms: form.untilMs };
+    case 'until': return { lifetime: 'until', until_ms: untilOf(form, old) };
     case 'boot': return { lifetime: 'boot' };
-    case 'always':
-      return old !== null && ['once', 'process', 'session'].includes(old.lifetime) ? {} : { lifetime: 'always' };
+    case 'always': return { lifetime: 'always' };
     default: return {};
   }
 }
 
-/** Puts back what was removed. The id is asked for again; hits begin at 0. */
-export function restoreOf(rule: RuleInfo): RuleEdit {
-  const edit = editOf(formOf(rule), null, 0);
-  return { ...edit, id: rule.id, name: rule.name, enabled: rule.enabled };
+/** A time that nobody touched keeps its seconds. */
+function untilOf({ untilDate, untilTime }: RuleForm, old: RuleInfo | null): number {
+  const before = old?.until_ms;
+  if (before !== undefined) {
+    const [date, time] = localTexts(before);
+    if (date === untilDate && time === untilTime) return before;
+  }
+  return localMs(untilDate, untilTime) ?? 0;
 }
 
-/** Which field the helper's message speaks of: its messages begin with the key (`port: ...`, `"schedule": ...`). */
-export function fieldOfMessage(message: string): { readonly field: FormField; readonly text: string } {
-  const found = /^"?(?:\w+\.)?(name|path|address|port|protocol|user|schedule|priority|group)\b"?\s*:?\s*/.exec(message);
-  const field = found?.[1];
-  switch (field) {
-    case 'name': case 'path': case 'address': case 'port': case 'protocol': case 'user': case 'schedule': case 'priority':
-    case 'group':
-      return { field, text: visible(message, 300) };
-    default:
-      return { field: 'form', text: visible(message, 300) };
+/** The part of `edit` that the rule does not say already; empty where nothing would change. */
+export function changedPart(edit: RuleEdit, rule: RuleInfo): RuleEdit {
+  const before = new Map<string, unknown>(Object.entries(rule));
+  const isNew = ([key, value]: readonly [string, unknown]): boolean => {
+    const old = before.get(key) ?? (typeof value === 'boolean' ? false : '');
+    return old !== value && !(key === 'schedule' && sameSchedule(rule.schedule, edit.schedule ?? ''));
+  };
+  const changed = Object.fromEntries(Object.entries(edit).filter(isNew)) as RuleEdit;
+  // The two go together.
+  return changed.until_ms === undefined ? changed : { ...changed, lifetime: 'until' };
+}
+
+function sameSchedule(one: string, other: string): boolean {
+  const [a, b] = [parseScheduleText(one), parseScheduleText(other)];
+  return a !== null && b !== null && scheduleText(a) === scheduleText(b);
+}
+
+/** Can the rule be made again as it was? One process or session cannot be asked for, and no time that has passed. */
+export function isRestorable(rule: RuleInfo, nowMs: number): boolean {
+  return editable(rule.lifetime) && (rule.lifetime !== 'until' || (rule.until_ms ?? 0) > nowMs);
+}
+
+/** Puts back what was removed, by Add. The id is asked for again; hits begin at 0. Only for what `isRestorable`. */
+export function restoreOf(rule: RuleInfo): RuleEdit {
+  const { id, name, action, enabled, path, address, port, protocol, user, schedule, priority, group } = rule;
+  const core = { id, name, action, enabled, path, address, port, protocol, user, schedule, priority, group };
+  const extras: { -readonly [K in keyof RuleEdit]: RuleEdit[K] } = {};
+  for (const key of [...TEXT_KEYS, 'ancestor'] as const) {
+    const value = rule[key] ?? '';
+    if (value !== '') extras[key] = value;
   }
+  for (const key of FLAG_KEYS) if (rule[key] === true) extras[key] = true;
+  const until = rule.lifetime === 'until' && rule.until_ms !== undefined ? { until_ms: rule.until_ms } : {};
+  return { ...core, ...extras, ...(editable(rule.lifetime) ? { lifetime: rule.lifetime } : {}), ...until };
+}
+
+/** Takes `edit` back by Update: what the rule said before, '' and false where it said nothing; null where that is not possible. */
+export function revertOf(before: RuleInfo, edit: RuleEdit, nowMs: number): RuleEdit | null {
+  const { lifetime } = edit;
+  const others = Object.entries(edit).filter(([key]) => !['lifetime', 'until_ms', 'id'].includes(key));
+  if (lifetime !== undefined && !isRestorable(before, nowMs)) return null;
+  const old = new Map<string, unknown>(Object.entries(before));
+  const back = others.map(([key, value]) => [key, old.get(key) ?? (typeof value === 'boolean' ? false : '')]);
+  const until = before.lifetime === 'until' && before.until_ms !== undefined ? { until_ms: before.until_ms } : {};
+  const kept = lifetime === undefined || !editable(before.lifetime) ? {} : { lifetime: before.lifetime, ...until };
+  return { ...(Object.fromEntries(back) as RuleEdit), ...kept };
+}
+
+/** Do two rules say the same? Use, place and age are no content. */
+export function sameContent(one: RuleInfo, other: RuleInfo): boolean {
+  const content = (rule: RuleInfo): string => JSON.stringify([restoreOf(rule), rule.lifetime, rule.tier, rule.editable]);
+  return content(one) === content(other);
 }

@@ -4,19 +4,21 @@ import type { RuleAction, Tier } from '../../helper/contract/vocabulary.ts';
 import { _, fill, ngettext } from '../i18n.ts';
 import { agoText, clockText, countText } from './durations.ts';
 import { visible } from './plain-text.ts';
-import { programName } from './prompt-text.ts';
-import type { FindProgram } from './prompt-text.ts';
+import type { FindProgram } from './program-name.ts';
+import { conditionWords, hostWords, programWords } from './rule-others.ts';
+import type { RuleOthers } from './rule-others.ts';
+import { scheduleWords } from './rule-schedule.ts';
 import { serviceName } from './service-name.ts';
 
 /** What a sentence needs of a rule; the editor shows one for a rule that does not exist yet. */
 export type RuleWords = Pick<RuleInfo, 'action' | 'path' | 'address' | 'port' | 'protocol' | 'user' | 'lifetime' | 'schedule'> & {
   readonly until_ms?: number | undefined;
-};
+} & RuleOthers;
 
 const ACTIONS: Readonly<Record<RuleAction, () => string>> = {
   allow: () => _('{program} may reach {target}'),
   deny: () => _('{program} may not reach {target}'),
-  drop: () => _('{program} is silently cut off from {target}'),
+  drop: () => _('{program} is silently blocked from {target}'),
   ask: () => _('Ask when {program} wants to reach {target}'),
 };
 
@@ -45,12 +47,12 @@ function portWords(rule: RuleWords): string {
 
 /** `Firefox may reach any host for encrypted web (443).` */
 export function ruleText(rule: RuleWords, find: FindProgram, nowMs: number): string {
-  const program = rule.path === '' ? _('Any program') : programName(rule.path, find);
-  const host = rule.address === '' ? _('any host') : visible(rule.address, 128);
-  const target = [host, portWords(rule)].filter((part) => part !== '').join(' ');
-  const parts = [fill(ACTIONS[rule.action](), { program, target })];
+  const program = programWords(rule, find);
+  const target = [hostWords(rule), portWords(rule)].filter((part) => part !== '').join(' ');
+  const parts = [fill(ACTIONS[rule.action](), { program, target }), ...conditionWords(rule, find)];
   if (rule.user !== '') parts.push(fill(_('as user {user}'), { user: visible(rule.user, 64) }));
-  if (rule.schedule !== '') parts.push(fill(_('during {schedule}'), { schedule: visible(rule.schedule, 64) }));
+  const when = scheduleWords(rule.schedule);
+  if (when !== '') parts.push(when);
   const lifetime = lifetimeWords(rule, nowMs);
   if (lifetime !== '') parts.push(lifetime);
   return `${parts.join(', ')}.`;
@@ -83,12 +85,11 @@ export function isExpired(rule: RuleInfo, nowMs: number): boolean {
   return rule.lifetime === 'until' && (rule.until_ms ?? 0) <= nowMs;
 }
 
-/** `Your rule · used 12 times, last 3 minutes ago`. Use is counted since the service started. */
-export function ruleSubtitle(rule: RuleInfo, nowMs: number): string {
+/** `The administrator’s rule · used 12 times, last 3 minutes ago`. Use is counted since the service started; marks say whether it holds.
+ * `withGroup`: no heading above it names its group. */
+export function ruleSubtitle(rule: RuleInfo, nowMs: number, withGroup = true): string {
   const parts = [rule.tier === 'user' ? '' : tierText(rule.tier), rule.name === rule.id ? '' : visible(rule.name, 128)];
-  if (rule.group !== '') parts.push(visible(rule.group, 64));
-  if (isExpired(rule, nowMs)) parts.push(_('expired'));
-  else if (!rule.enabled) parts.push(_('switched off'));
+  if (rule.group !== '' && withGroup) parts.push(visible(rule.group, 64));
   parts.push(useText(rule, nowMs));
   return parts.filter((part) => part !== '').join('  ·  ');
 }

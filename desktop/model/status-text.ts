@@ -1,16 +1,17 @@
 /** State and mode in words, for the window, the tray and the banner. */
 import type { HelperStatus } from '../../helper/contract/client.ts';
+import type { SafeguardInfo } from '../../helper/contract/types.ts';
 import type { State } from '../../helper/contract/vocabulary.ts';
 import { assertNever } from '../../helper/contract/errors.ts';
 import { _, fill, ngettext } from '../i18n.ts';
-import { clockText, countText, minutesLeft, shortDuration } from './durations.ts';
+import { clockText, minutesLeft, shortDuration } from './durations.ts';
 import { visible } from './plain-text.ts';
 
 /** What the shield shows; each has an icon of its own shape. */
 export type Shield = 'protecting' | 'learning' | 'prompt' | 'degraded' | 'paused' | 'safeguard' | 'off';
 
 /** The button that mends a state; `none` where nothing can be pressed. */
-export type Remedy = 'none' | 'resume' | 'enforce';
+export type Remedy = 'none' | 'resume' | 'enforce' | 'end-safeguard' | 'keep-trial' | 'end-trial';
 
 /** What the desktop knows of the helper at one time. */
 export interface Knowledge {
@@ -21,6 +22,8 @@ export interface Knowledge {
   readonly status: HelperStatus | null;
   /** Programs whose prompts wait. */
   readonly waiting: number;
+  /** What the safeguard refuses; absent while it is not on or not yet known. */
+  readonly safeguard?: SafeguardInfo;
   /** Why this session's prompts do not all come here; null while they do. */
   readonly agentProblem: AgentProblem | null;
 }
@@ -32,7 +35,11 @@ export interface StateWords {
   readonly shield: Shield;
   readonly title: string;
   readonly text: string;
+  /** What the state comes from, where that is known; a sentence. */
+  readonly cause?: string;
   readonly remedy: Remedy;
+  /** Where a person may choose between two: what is done instead of `remedy`. */
+  readonly other?: Remedy;
 }
 
 /** The icon's name in the theme. */
@@ -47,7 +54,37 @@ export function stateWords(known: Knowledge, nowMs: number): StateWords {
   if (status === null) {
     return { shield: 'off', title: _('Connecting…'), text: _('Asking the firewall service for its state.'), remedy: 'none' };
   }
-  return connectedWords(status.state, status, nowMs);
+  const words = trialWords(connectedWords(status.state, status, nowMs), status, nowMs);
+  const cause = status.state === 'safeguard' ? safeguardCause(known.safeguard) : '';
+  return cause === '' ? words : { ...words, cause };
+}
+
+/** Which program, or that many together, made too many connections; '' while that is not known. */
+export function safeguardCause(safeguard: SafeguardInfo | undefined): string {
+  if (safeguard?.scope === undefined) return '';
+  const [first] = safeguard.offenders;
+  if (safeguard.scope !== 'application') return _('Many programs together made too many new connections.');
+  if (first === undefined) return _('A program of another user made too many new connections.');
+  return first.path === '' ? _('An unknown program made too many new connections.')
+    : fill(_('{program} made too many new connections.'), { program: visible(first.path, 200) });
+}
+
+/** Does a banner say it on every page? */
+export function needsBanner({ shield, other }: StateWords): boolean {
+  return shield !== 'protecting' || other !== undefined;
+}
+
+/** While a mode is on trial, that goes before what the mode does; what stops the firewall goes before the trial. */
+function trialWords(words: StateWords, { trial, mode, state }: HelperStatus, nowMs: number): StateWords {
+  if (trial === undefined || state === 'off' || state === 'paused' || state === 'safeguard') return words;
+  const time = shortDuration(trial.endsMs - nowMs);
+  const back = trial.before === 'off' ? _('Unless you keep it, the firewall is switched off again in {time}.')
+    : trial.before === 'learning' ? _('Unless you keep it, the firewall goes back to learning in {time}.')
+      : _('Unless you keep it, the firewall goes back to enforcing in {time}.');
+  return {
+    ...words, title: mode === 'learning' ? _('Learning, on trial') : _('Enforcing, on trial'), text: fill(back, { time }),
+    remedy: 'keep-trial', other: 'end-trial',
+  };
 }
 
 function disconnectedWords(known: Knowledge, nowMs: number): StateWords {
@@ -59,9 +96,9 @@ function disconnectedWords(known: Knowledge, nowMs: number): StateWords {
 function absenceText(status: HelperStatus | null): string {
   if (status === null) return _('The firewall service is not running or cannot be reached.');
   if (status.state === 'off') return _('The firewall was switched off before, so nothing protects this computer.');
-  if (status.state === 'paused') return _('Connections were paused from filtering before; denied programs stay denied.');
+  if (status.state === 'paused') return _('Filtering was paused before; denied programs stay denied.');
   if (status.mode === 'learning') return _('In learning mode the network stays open; denied programs stay denied.');
-  return _('What was decided before still holds: allowed programs go on. New connections are refused until the service is back, unless it was set to open on failure.');
+  return _('Earlier decisions still hold: allowed programs go on. New connections are refused until the service is back, unless it was set to open on failure.');
 }
 
 function connectedWords(state: State, status: HelperStatus, nowMs: number): StateWords {
@@ -75,7 +112,7 @@ function connectedWords(state: State, status: HelperStatus, nowMs: number): Stat
       };
     case 'safeguard':
       return {
-        shield: 'safeguard', title: _('Safeguard'), remedy: 'none',
+        shield: 'safeguard', title: _('Safeguard Mode'), remedy: 'end-safeguard',
         text: _('Bastion Firewall detected abnormal network activity and has temporarily paused connections to protect your system.'),
       };
     case 'degraded':
@@ -106,7 +143,7 @@ export function agentWords(problem: AgentProblem): { readonly title: string; rea
     case 'elsewhere':
       return {
         title: _('Another program answers for this session'),
-        text: _('Questions appear there, for example in a terminal that runs “bastionctl agent”. End it, and they come here.'),
+        text: _('Questions appear there, for example in a terminal that runs “bastionctl agent”. End it, and they appear here.'),
       };
     case 'unverified':
       return {
@@ -115,13 +152,13 @@ export function agentWords(problem: AgentProblem): { readonly title: string; rea
       };
     case 'refused':
       return {
-        title: _('Questions do not come here'),
+        title: _('Questions do not appear here'),
         text: _('Only the active session at this computer is asked. Elsewhere “bastionctl agent” asks after you give a password.'),
       };
     case 'failed':
       return {
-        title: _('Questions do not come here'),
-        text: _('The firewall service could not take this program as the one that asks. It is tried again every few seconds.'),
+        title: _('Questions do not appear here'),
+        text: _('The firewall service could not accept this program as the one that asks. It tries again every few seconds.'),
       };
     default:
       return assertNever(problem);
@@ -134,46 +171,25 @@ export function trayShield(known: Knowledge, nowMs: number): Shield {
   return known.connected && known.waiting > 0 && shield !== 'off' ? 'prompt' : shield;
 }
 
-/** One line for tooltip and menu head. */
-export function trayTooltip(known: Knowledge, nowMs: number): string {
+/** `Protecting`, or `Paused, 5 min left`. */
+export function trayState(known: Knowledge, nowMs: number): string {
   const words = stateWords(known, nowMs);
-  const waiting = waitingLine(known.waiting);
   const left = known.connected && known.status?.state === 'paused' ? known.status.pausedUntilMs - nowMs : 0;
-  const head = left > 0 ? fill(_('{state}, {time} left'), { state: words.title, time: shortDuration(left) }) : words.title;
+  return left > 0 ? fill(_('{state}, {time} left'), { state: words.title, time: shortDuration(left) }) : words.title;
+}
+
+/** One line for the tooltip, and for screen readers. */
+export function trayTooltip(known: Knowledge, nowMs: number): string {
   const elsewhere = known.connected && known.agentProblem !== null && known.agentProblem !== 'unverified'
     ? agentWords(known.agentProblem).title
     : '';
-  return [head, waiting, elsewhere].filter((part) => part !== '').join('  ·  ');
+  return [trayState(known, nowMs), waitingLine(known.waiting), elsewhere].filter((part) => part !== '').join('  ·  ');
 }
 
-/** `2 prompts waiting`, '' for none. */
+/** `2 questions waiting`, '' for none. */
 export function waitingLine(waiting: number): string {
   if (waiting === 0) return '';
-  return fill(ngettext('{number} prompt waiting', '{number} prompts waiting', waiting), { number: String(waiting) });
-}
-
-export interface Figure {
-  readonly title: string;
-  readonly value: string;
-}
-
-/** The counters of the status page, each with a title that explains itself. */
-export function figures(status: HelperStatus): readonly Figure[] {
-  const { statistics: numbers } = status;
-  const count = (title: string, value: number): Figure => ({ title, value: countText(value) });
-  return [
-    count(_('Connections allowed'), numbers.allowed),
-    count(_('Connections refused'), numbers.denied),
-    count(_('Questions asked'), numbers.prompts),
-    count(_('Questions that ran out of time'), numbers.prompts_expired),
-    count(_('Rules in force'), numbers.rules),
-    count(_('Decided by the kernel alone'), numbers.kernel_decided),
-    count(_('Packets looked at'), numbers.packets),
-    count(_('Packets held now'), numbers.held),
-    count(_('Packets lost in the queue'), numbers.queue_dropped + numbers.queue_user_dropped),
-    count(_('Connections without a known program'), numbers.unidentified),
-    { title: _('Service running for'), value: shortDuration(numbers.uptime_ms) },
-  ];
+  return fill(ngettext('{number} question waiting', '{number} questions waiting', waiting), { number: String(waiting) });
 }
 
 /** `50-user.toml, line 3, column 7`. */

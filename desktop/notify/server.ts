@@ -1,4 +1,5 @@
 /** What the session's notification server can do, kept up to date. */
+import { existsSync } from 'node:fs';
 import type { BusConnection } from '../../helper/contract/transport.ts';
 import { watchName } from '../client/session-bus.ts';
 
@@ -15,22 +16,51 @@ export interface Capabilities {
   readonly actions: boolean;
   /** The body is read as markup, so it has to be escaped. */
   readonly markup: boolean;
+  /** A notification that is shown can get other buttons. */
+  readonly replaces: boolean;
+  /** The action for a click on the text has a button too. */
+  readonly showsDefault: boolean;
 }
 
-export const NO_SERVER: Capabilities = { there: false, actions: false, markup: false };
+export const NO_SERVER: Capabilities = { there: false, actions: false, markup: false, replaces: true, showsDefault: false };
+
+/** Source: XDG Desktop Portal, org.freedesktop.portal.Notification. */
+const PORTAL = { name: 'org.freedesktop.portal.Desktop', path: '/org/freedesktop/portal/desktop', interface: 'org.freedesktop.portal.Notification' } as const;
+const BEHIND_PORTAL: Capabilities = { there: true, actions: true, markup: false, replaces: true, showsDefault: true };
+
+/** Does libnotify speak to the portal? Source: libnotify, notify.c: in Flatpak, or where it is told to. */
+export function usesPortal(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return environment['NOTIFY_IGNORE_PORTAL'] === undefined && (existsSync('/.flatpak-info') || environment['NOTIFY_FORCE_PORTAL'] !== undefined);
+}
+
+/**
+ * GNOME Shell up to 45 shows a notification that is changed in its place without its buttons.
+ * Source: gnome-shell 43, notificationDaemon.js: update() redraws the banner before the new actions are added.
+ */
+function replacesButtons(name: unknown, version: unknown): boolean {
+  return name !== 'gnome-shell' || Number.parseInt(String(version), 10) >= 46;
+}
+
+/** Xfce's server makes a button of every action, as seen in 0.7. */
+function showsDefault(name: unknown): boolean {
+  return name === 'Xfce Notify Daemon';
+}
 
 export class NotificationServer {
   readonly #bus: BusConnection;
+  readonly #portal: boolean;
   capabilities: Capabilities = NO_SERVER;
 
-  constructor(bus: BusConnection) {
+  /** `portal`: notifications go through the portal. */
+  constructor(bus: BusConnection, portal = false) {
     this.#bus = bus;
+    this.#portal = portal;
   }
 
   /** Asks now, starting the server if the session can, and again whenever another server takes over. */
   async start(): Promise<void> {
     this.#bus.onClosed(() => { this.capabilities = NO_SERVER; });
-    await watchName(this.#bus, NAME, (owner) => {
+    await watchName(this.#bus, this.#portal ? PORTAL.name : NAME, (owner) => {
       this.capabilities = NO_SERVER;
       if (owner !== '') void this.#ask(TRIES);
     });
@@ -40,12 +70,28 @@ export class NotificationServer {
   /** Servers own their name before they answer to it: a new one is asked a few times. */
   async #ask(tries: number): Promise<void> {
     try {
-      const [found] = await this.#bus.call({ destination: NAME, path: PATH, interface: NAME, member: 'GetCapabilities' });
-      const known = new Set<unknown>(Array.isArray(found) ? found : []);
-      this.capabilities = { there: true, actions: known.has('actions'), markup: known.has('body-markup') };
+      this.capabilities = this.#portal ? await this.#askPortal() : await this.#askServer();
     } catch {
       this.capabilities = NO_SERVER;
       if (tries > 1) setTimeout(() => void this.#ask(tries - 1), AGAIN_MS);
     }
+  }
+
+  async #askServer(): Promise<Capabilities> {
+    const [found] = await this.#bus.call({ destination: NAME, path: PATH, interface: NAME, member: 'GetCapabilities' });
+    const [name, , version] = await this.#bus.call({ destination: NAME, path: PATH, interface: NAME, member: 'GetServerInformation' });
+    const known = new Set<unknown>(Array.isArray(found) ? found : []);
+    return {
+      there: true, actions: known.has('actions'), markup: known.has('body-markup'), replaces: replacesButtons(name, version),
+      showsDefault: showsDefault(name),
+    };
+  }
+
+  /** It does not say what it can do; that it has a version says that it is there. */
+  async #askPortal(): Promise<Capabilities> {
+    await this.#bus.call({
+      destination: PORTAL.name, path: PORTAL.path, interface: 'org.freedesktop.DBus.Properties', member: 'Get', signature: 'ss', body: [PORTAL.interface, 'version'],
+    });
+    return BEHIND_PORTAL;
   }
 }

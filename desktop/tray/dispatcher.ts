@@ -16,8 +16,8 @@ export function variant(signature: string, value: unknown): Variant {
 export interface BusMethod {
   readonly in: string;
   readonly out: string;
-  /** Gets arguments that match `in`; returns those of `out`. A throw is answered with InvalidArgs and its message. */
-  readonly run: (args: readonly unknown[]) => readonly unknown[];
+  /** Gets arguments that match `in`; returns those of `out`, or a promise of them. A throw is answered with InvalidArgs. */
+  readonly run: (args: readonly unknown[]) => readonly unknown[] | Promise<readonly unknown[]>;
 }
 
 export interface BusInterface {
@@ -51,7 +51,9 @@ export function serveObjects(bus: BusConnection, objects: ReadonlyMap<string, Bu
   bus.onCall((call) => {
     try {
       const { method, args } = findMethod(objects, call);
-      bus.reply(call, method.out, method.run(args));
+      const result = method.run(args);
+      if (!(result instanceof Promise)) bus.reply(call, method.out, result);
+      else result.then((body) => { bus.reply(call, method.out, body); }).catch(() => { bus.replyError(call, INVALID_ARGS, 'The arguments are not valid.'); });
     } catch (error: unknown) {
       const known = error instanceof CallError;
       bus.replyError(call, known ? error.errorName : INVALID_ARGS, known ? error.message : 'The arguments are not valid.');

@@ -1,6 +1,7 @@
 /**
  * com.canonical.dbusmenu: the tray's menu on the bus. Ids are given anew with every change; an event that names an id of an
- * older menu runs nothing, because ids are never used twice.
+ * older menu runs nothing, because ids are never used twice. While a host shows the menu it stays as it is: a row that moves
+ * under the pointer would be clicked by accident.
  * Source: libdbusmenu, dbus-menu.xml, version 3.
  */
 import type { MenuEntry, TrayCommand } from '../model/tray-menu.ts';
@@ -11,6 +12,10 @@ export const MENU_PATH = '/MenuBar';
 export const MENU_INTERFACE = 'com.canonical.dbusmenu';
 const LAYOUT = '(ia{sv}av)';
 const ID_LIMIT = 0x7fff_ffff;
+/** A menu that a host never says to be closed holds changes back no longer. */
+const OPEN_LIMIT_MS = 60_000;
+/** Some hosts tell of the click after they have told that the menu is closed. */
+const CLICK_GRACE_MS = 300;
 
 interface Node {
   readonly id: number;
@@ -43,20 +48,31 @@ function propertiesOf(entry: MenuEntry): Readonly<Record<string, Variant>> {
 export class MenuObject implements BusInterface {
   readonly name = MENU_INTERFACE;
   readonly #run: (command: TrayCommand) => void;
+  readonly #changed: () => void;
+  readonly #direction: 'ltr' | 'rtl';
   #entries = '';
+  #held: readonly MenuEntry[] | null = null;
+  #open: NodeJS.Timeout | null = null;
   #root: Node = { id: 0, properties: {}, command: null, children: [] };
   #byId = new Map<number, Node>([[0, this.#root]]);
   #lastId = 0;
   revision = 1;
 
-  constructor(run: (command: TrayCommand) => void) {
+  /** `changed`: hosts have to be told of the new `revision`. */
+  constructor(run: (command: TrayCommand) => void, changed: () => void, direction: 'ltr' | 'rtl') {
     this.#run = run;
+    this.#changed = changed;
+    this.#direction = direction;
   }
 
-  /** True when the menu differs from the one before. */
-  set(entries: readonly MenuEntry[]): boolean {
+  /** Calls `changed` when the menu differs from the one before, or once it is closed. */
+  set(entries: readonly MenuEntry[]): void {
+    if (this.#open !== null) {
+      this.#held = entries;
+      return;
+    }
     const key = JSON.stringify(entries);
-    if (key === this.#entries) return false;
+    if (key === this.#entries) return;
     this.#entries = key;
     this.#byId = new Map();
     if (this.#lastId > ID_LIMIT / 2) this.#lastId = 0;
@@ -64,12 +80,21 @@ export class MenuObject implements BusInterface {
     this.#root = { id: 0, properties: { 'children-display': variant('s', 'submenu') }, command: null, children };
     this.#byId.set(0, this.#root);
     this.revision += 1;
-    return true;
+    this.#changed();
+  }
+
+  /** Forgets that a host shows the menu: it has gone. */
+  close(): void {
+    if (this.#open !== null) clearTimeout(this.#open);
+    this.#open = null;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.set(held);
   }
 
   readonly properties = (): Readonly<Record<string, Variant>> => ({
     Version: variant('u', 3),
-    TextDirection: variant('s', 'ltr'),
+    TextDirection: variant('s', this.#direction),
     Status: variant('s', 'normal'),
     IconThemePath: variant('as', []),
   });
@@ -144,7 +169,14 @@ export class MenuObject implements BusInterface {
   #event(id: unknown, kind: unknown): readonly unknown[] {
     const { command } = this.#find(id);
     if (kind === 'clicked' && command !== null) this.#run(command);
+    if (id === 0 && kind === 'opened') this.#hold(OPEN_LIMIT_MS);
+    if (id === 0 && kind === 'closed' && this.#open !== null) this.#hold(CLICK_GRACE_MS);
     return [];
+  }
+
+  #hold(ms: number): void {
+    if (this.#open !== null) clearTimeout(this.#open);
+    this.#open = setTimeout(() => { this.close(); }, ms);
   }
 
   /** Returns the ids that are not there. */

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { assetPath } from '../assets.ts';
 import { Gtk } from '../gtk.ts';
 import type { Class } from '../gtk.ts';
-import { _ } from '../i18n.ts';
+import { translated } from '../i18n.ts';
 import { escapeMarkup } from '../model/plain-text.ts';
 
 export interface Ui {
@@ -14,8 +14,9 @@ export interface Ui {
   get<T>(id: string, type: Class<T>): T;
 }
 
-const TRANSLATABLE = /(<property name="[a-z-]+") translatable="yes">([^<]*)</g;
-const translated = new Map<string, string>();
+/** An element with a text for people. Attributes for translators alone are taken out with it. */
+const TRANSLATABLE = /<(property|attribute|item)\b([^>]*) translatable="yes"([^>]*)>([^<]*)</g;
+const texts = new Map<string, string>();
 
 function unescapeXml(text: string): string {
   return text
@@ -23,13 +24,17 @@ function unescapeXml(text: string): string {
 }
 
 function source(name: string): string {
-  const known = translated.get(name);
+  const known = texts.get(name);
   if (known !== undefined) return known;
   const text = readFileSync(assetPath('ui', `${name}.ui`), 'utf8').replaceAll(
     TRANSLATABLE,
-    (_match, property: string, content: string) => `${property}>${escapeMarkup(_(unescapeXml(content)))}<`,
+    (_match, element: string, before: string, after: string, content: string) => {
+      const context = / context="([^"]*)"/.exec(before + after)?.[1] ?? '';
+      const rest = (before + after).replaceAll(/ (?:context|comments)="[^"]*"/g, '');
+      return `<${element}${rest}>${escapeMarkup(translated(unescapeXml(content), unescapeXml(context)))}<`;
+    },
   );
-  translated.set(name, text);
+  texts.set(name, text);
   return text;
 }
 

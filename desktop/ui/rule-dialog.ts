@@ -1,191 +1,273 @@
-/** The rule editor. Mistakes are shown next to the fields; the sentence below says what the rule will do. */
+/** The rule editor. Mistakes are shown next to the fields; the sentence below says what the rule will do, a row what it would have done. */
+import { BastionError } from '../../helper/contract/errors.ts';
+import type { RuleEdit, RuleInfo } from '../../helper/contract/types.ts';
+import { saveRule } from '../client/save-rule.ts';
 import type { HelperSession } from '../client/session.ts';
-import type { RuleInfo } from '../../helper/contract/types.ts';
-import { RULE_ACTIONS } from '../../helper/contract/vocabulary.ts';
-import { Adw, Gdk, Gtk } from '../gtk.ts';
-import type { EntryRow, Window } from '../gtk.ts';
-import { _, fill } from '../i18n.ts';
-import { clockText } from '../model/durations.ts';
-import { errorText } from '../model/error-text.ts';
-import type { FindProgram } from '../model/prompt-text.ts';
-import { checkForm, editOf, emptyForm, fieldOfMessage, FORM_LIFETIMES, formOf } from '../model/rule-form.ts';
-import type { FormErrors, FormField, FormLifetime, RuleForm } from '../model/rule-form.ts';
-import { actionName, ruleText } from '../model/rule-text.ts';
+import { Adw, Gtk } from '../gtk.ts';
+import type { Window } from '../gtk.ts';
+import { _ } from '../i18n.ts';
+import { errorText, isNotAuthorized } from '../model/error-text.ts';
+import type { FindProgram } from '../model/program-name.ts';
+import { checkForm, fieldOfMessage, FORM_FIELDS } from '../model/rule-check.ts';
+import type { FormErrors, FormField } from '../model/rule-check.ts';
+import { effectChange } from '../model/rule-effect.ts';
+import { changedPart, draftForm, editOf, formOf, sameContent } from '../model/rule-form.ts';
+import type { RuleForm } from '../model/rule-form.ts';
+import { ruleText } from '../model/rule-text.ts';
+import { askToDiscard } from './ask-to-discard.ts';
 import { loadUi } from './load-ui.ts';
+import { ModalDialog } from './modal-dialog.ts';
+import { lockButton } from './needs-password.ts';
+import { ProgramPicker } from './program-picker.ts';
+import { RuleEffect } from './rule-effect.ts';
+import { RuleFields } from './rule-fields.ts';
+import { RuleSources } from './rule-sources.ts';
 
-const ENTRIES = ['path', 'address', 'protocol', 'port', 'user', 'schedule', 'name', 'group', 'priority'] as const;
-type EntryField = (typeof ENTRIES)[number];
-/** Fields behind the expander: it opens when one of them is wrong. */
-const HIDDEN_FIELDS: ReadonlySet<FormField> = new Set(['name', 'group', 'priority']);
-const PROTOCOLS = ['tcp', 'udp', 'tcp,udp', 'icmp', ''] as const;
+/** Fields that are seen without opening "More". */
+const ALWAYS_SEEN: ReadonlySet<FormField> = new Set(['address', 'domain', 'list', 'port', 'form']);
 
-/** Edits `rule`, or makes a new one where it is null. `done` gets a short message when the helper has taken it. */
+/** Says shortly what was done, and how it is taken back. */
+export type Done = (message: string, undo?: () => void) => void;
+
+/** Edits `rule`, or makes a new one where it is null. `done` is told when the helper has taken it. */
 export class RuleDialog {
   readonly #session: HelperSession;
   readonly #find: FindProgram;
-  readonly #rule: RuleInfo | null;
-  readonly #done: (message: string) => void;
+  readonly #done: Done;
   readonly #ui = loadUi('rule-dialog');
   readonly #window = this.#ui.get('window', Adw.Window);
-  readonly #action = this.#ui.get('action', Adw.ComboRow);
-  readonly #lifetime = this.#ui.get('lifetime', Adw.ComboRow);
-  readonly #protocol = this.#ui.get('protocol_choice', Adw.ComboRow);
   readonly #save = this.#ui.get('save', Gtk.Button);
-  readonly #lifetimes: readonly FormLifetime[];
-  readonly #untilMs: number;
+  readonly #fields: RuleFields;
+  readonly #effect: RuleEffect;
+  readonly #sources: RuleSources;
+  readonly #dialog: ModalDialog;
+  readonly #stopListening: () => void;
+  /** As the helper had it when it was last looked at; null for a new one. */
+  #rule: RuleInfo | null;
+  /** Asked for when the rule that was edited is gone and shall be there again. */
+  #newId = '';
+  #before = '';
   /** Messages wait until the person has tried to save once. */
   #tried = false;
-  #chooser: { show(): void; destroy(): void } | null = null;
+  #isSaving = false;
+  #mayClose = false;
 
-  constructor(session: HelperSession, find: FindProgram, rule: RuleInfo | null, done: (message: string) => void) {
+  /** `draft` fills in a new rule. */
+  constructor(session: HelperSession, find: FindProgram, rule: RuleInfo | null, done: Done, draft: RuleEdit = {}) {
     this.#session = session;
     this.#find = find;
     this.#rule = rule;
     this.#done = done;
-    const form = rule === null ? emptyForm() : formOf(rule);
-    this.#untilMs = form.untilMs;
-    this.#lifetimes = FORM_LIFETIMES.filter((lifetime) => lifetime !== 'until' || form.lifetime === 'until');
-    this.#fillChoices();
-    this.#fillForm(form);
+    this.#effect = new RuleEffect(session, find, this.#ui.get('effect_place', Gtk.ListBox));
+    this.#sources = new RuleSources(session, (lists) => { this.#fields.setLists(lists); });
+    this.#fields = new RuleFields(this.#ui, this.#sources, {
+      changed: () => { this.#onChanged(); }, activated: () => { this.#onSave(); }, pick: () => { this.#pick(); },
+    }, () => session.clocks.wallMs());
+    lockButton(this.#save, _('_Save'));
+    this.#fill(rule === null ? draftForm(draft) : formOf(rule));
     this.#connect();
+    this.#dialog = new ModalDialog(this.#window, {
+      cancel: this.#ui.get('cancel', Gtk.Button), focus: this.#fields.first, closing: () => this.#onClose(),
+    });
+    this.#stopListening = session.rulesChanged.on(() => { this.#onRulesChanged(); });
+    this.#sources.read();
     this.#onChanged();
   }
 
   present(parent: Window): void {
-    this.#window.setTransientFor(parent);
-    this.#window.present();
-    this.#entry('path').grabFocus();
+    this.#dialog.present(parent);
   }
 
-  #entry(field: EntryField): EntryRow {
-    return this.#ui.get(field, Adw.EntryRow);
-  }
-
-  #fillChoices(): void {
-    const nowMs = this.#session.clocks.wallMs();
-    const labels: Record<FormLifetime, string> = {
-      always: _('Always'), boot: _('Until this computer restarts'), hour: _('For 1 hour'),
-      until: fill(_('Until {time}'), { time: clockText(this.#untilMs, nowMs) }),
-    };
-    this.#action.setModel(Gtk.StringList.new(RULE_ACTIONS.map(actionName)));
-    this.#lifetime.setModel(Gtk.StringList.new(this.#lifetimes.map((lifetime) => labels[lifetime])));
-    this.#protocol.setModel(Gtk.StringList.new(['TCP', 'UDP', _('TCP and UDP'), _('ICMP (ping)'), _('Any'), _('Other…')]));
-  }
-
-  #fillForm(form: RuleForm): void {
-    const title = this.#rule === null ? _('New rule') : _('Edit rule');
+  #fill(form: RuleForm): void {
+    const title = this.#rule === null ? _('New Rule') : _('Edit Rule');
     this.#window.setTitle(title);
     this.#ui.get('title', Adw.WindowTitle).setTitle(title);
-    for (const field of ENTRIES) this.#entry(field).setText(form[field]);
-    this.#action.setSelected(RULE_ACTIONS.indexOf(form.action));
-    this.#lifetime.setSelected(Math.max(0, this.#lifetimes.indexOf(form.lifetime)));
-    const known = PROTOCOLS.findIndex((protocol) => protocol === form.protocol);
-    this.#protocol.setSelected(known === -1 ? PROTOCOLS.length : known);
+    this.#fields.form = form;
+    if (this.#rule === null && !isNamed(form)) this.#fields.chooseProgramFile();
+    this.#before = JSON.stringify(this.#fields.form);
+    this.#ui.get('more', Gtk.Expander).setExpanded(hasMore(form));
   }
 
   #connect(): void {
-    this.#ui.get('cancel', Gtk.Button).on('clicked', () => { this.#window.close(); });
     this.#save.on('clicked', () => { this.#onSave(); });
-    this.#ui.get('choose', Gtk.Button).on('clicked', () => { this.#choose(); });
-    for (const field of ENTRIES) {
-      this.#entry(field).on('changed', () => { this.#onChanged(); });
-      this.#entry(field).on('entry-activated', () => { this.#onSave(); });
-    }
-    for (const combo of [this.#action, this.#lifetime, this.#protocol]) combo.on('notify::selected', () => { this.#onChanged(); });
-    const keys = new Gtk.EventControllerKey();
-    keys.on('key-pressed', (keyval) => {
-      if (keyval !== Gdk.KEY_Escape) return false;
-      this.#window.close();
-      return true;
-    });
-    this.#window.addController(keys);
+    this.#ui.get('take_over', Gtk.Button).on('clicked', () => { this.#takeOver(); });
   }
 
-  #form(): RuleForm {
-    const text = (field: EntryField): string => this.#entry(field).getText();
-    return {
-      name: text('name'), action: RULE_ACTIONS[this.#action.getSelected()] ?? 'deny', path: text('path').trim(),
-      address: text('address'), port: text('port'), user: text('user'), schedule: text('schedule'),
-      priority: text('priority') === '' ? '0' : text('priority'), group: text('group'), untilMs: this.#untilMs,
-      protocol: PROTOCOLS[this.#protocol.getSelected()] ?? text('protocol'),
-      lifetime: this.#lifetimes[this.#lifetime.getSelected()] ?? 'always',
-    };
+  #pick(): void {
+    new ProgramPicker(this.#session, this.#find, (choice) => { this.#fields.take(choice); }).present(this.#window);
+  }
+
+  #edit(): RuleEdit {
+    const edit = editOf(this.#fields.form, this.#rule, this.#session.clocks.wallMs());
+    if (this.#rule !== null) return changedPart(edit, this.#rule);
+    return this.#newId === '' ? edit : { ...edit, id: this.#newId };
   }
 
   #onChanged(): void {
-    const form = this.#form();
-    this.#entry('protocol').setVisible(this.#protocol.getSelected() >= PROTOCOLS.length);
-    const errors = checkForm(form);
+    const nowMs = this.#session.clocks.wallMs();
+    const { form } = this.#fields;
+    const errors = checkForm(form, nowMs);
     if (this.#tried) this.#showErrors(errors);
-    this.#ui.get('preview', Gtk.Label).setLabel(errors.size > 0 && this.#tried ? '' : this.#previewText(form));
+    this.#ui.get('preview', Gtk.Label).setLabel(errors.size > 0 && this.#tried ? '' : this.#previewText(form, nowMs));
+    if (errors.size > 0) {
+      this.#effect.update('mistakes');
+      return;
+    }
+    const edit = this.#edit();
+    // An hour from now is another time with each key, and the effect on the past is the same.
+    const lasting = Object.fromEntries(Object.entries(edit).filter(([key]) => key !== 'until_ms' && key !== 'lifetime')) as RuleEdit;
+    this.#effect.update(Object.keys(lasting).length === 0 ? 'unchanged' : effectChange(lasting, this.#rule));
   }
 
-  #previewText(form: RuleForm): string {
-    const nowMs = this.#session.clocks.wallMs();
-    const edit = editOf(form, this.#rule, nowMs);
-    return ruleText({
-      action: form.action, path: form.path, address: form.address, port: edit.port ?? '', protocol: edit.protocol ?? '',
-      user: form.user, schedule: form.schedule, lifetime: edit.lifetime ?? 'always', until_ms: edit.until_ms,
-    }, this.#find, nowMs);
+  #previewText(form: RuleForm, nowMs: number): string {
+    const edit = editOf(form, null, nowMs);
+    const { action = form.action, path = '', address = '', port = '', protocol = '', user = '', schedule = '' } = edit;
+    const lifetime = edit.lifetime ?? this.#rule?.lifetime ?? 'always';
+    return ruleText({ ...edit, action, path, address, port, protocol, user, schedule, lifetime }, this.#find, nowMs);
   }
 
   #showErrors(errors: FormErrors): void {
-    for (const field of ENTRIES) {
-      const message = errors.get(field) ?? '';
-      this.#ui.get(`${field}_error`, Gtk.Label).setLabel(message);
-      this.#ui.get(`${field}_error_row`, Gtk.ListBoxRow).setVisible(message !== '');
-      if (message === '') this.#entry(field).removeCssClass('error');
-      else this.#entry(field).addCssClass('error');
-      if (message !== '' && HIDDEN_FIELDS.has(field)) this.#ui.get('more', Gtk.Expander).setExpanded(true);
-    }
-    const message = errors.get('form') ?? '';
-    this.#ui.get('form_error', Gtk.Label).setLabel(message);
-    this.#ui.get('form_error', Gtk.Label).setVisible(message !== '');
+    this.#fields.showErrors(errors);
+    const unplaced = [...errors].filter(([field, message]) => field === 'form' || !this.#fields.setError(field, message));
+    const label = this.#ui.get('form_error', Gtk.Label);
+    label.setLabel(unplaced.map(([, message]) => message).join(' '));
+    label.setVisible(unplaced.length > 0);
+    if ([...errors.keys()].some((field) => !ALWAYS_SEEN.has(field) && !this.#fields.isMain(field))) this.#ui.get('more', Gtk.Expander).setExpanded(true);
   }
 
   #focusFirst(errors: FormErrors): void {
-    const first = ENTRIES.find((field) => errors.has(field));
-    if (first !== undefined) this.#entry(first).grabFocus();
+    const first = FORM_FIELDS.find((field) => errors.has(field));
+    if (first !== undefined) this.#fields.focus(first);
   }
 
   #onSave(): void {
+    if (this.#isSaving) return;
     this.#tried = true;
-    const form = this.#form();
-    const errors = checkForm(form);
+    const errors = checkForm(this.#fields.form, this.#session.clocks.wallMs());
     this.#showErrors(errors);
     this.#focusFirst(errors);
-    if (errors.size > 0) return;
-    const edit = editOf(form, this.#rule, this.#session.clocks.wallMs());
-    const { client } = this.#session;
-    const call = this.#rule === null ? client.addRule(edit).then(() => undefined) : client.updateRule(this.#rule.id, edit);
-    this.#save.setSensitive(false);
-    call.then(
-      () => {
-        this.#session.loadRules();
-        this.#window.close();
-        this.#done(this.#rule === null ? _('Rule added') : _('Rule saved'));
+    if (errors.size > 0) {
+      this.#ui.get('preview', Gtk.Label).setLabel('');
+      return;
+    }
+    const edit = this.#edit();
+    if (Object.keys(edit).length === 0) {
+      this.#close();
+      return;
+    }
+    this.#setSaving(true);
+    saveRule(this.#session, this.#rule, edit).then(
+      (result) => {
+        if (result.kind === 'saved') this.#saved(result.message, result.undo);
+        else this.#onOther(result.now);
       },
-      (error: unknown) => {
-        const { field, text } = fieldOfMessage(errorText(error));
-        const found = new Map([[field, text]]);
-        this.#showErrors(found);
-        this.#focusFirst(found);
-        this.#save.setSensitive(true);
-      },
+      (error: unknown) => { this.#onFailure(error); },
     );
   }
 
-  #choose(): void {
-    const chooser = new Gtk.FileChooserNative({
-      title: _('Choose a program'), action: Gtk.FileChooserAction.OPEN, transientFor: this.#window, modal: true,
-    });
-    chooser.on('response', (response) => {
-      const path = response === Gtk.ResponseType.ACCEPT ? (chooser.getFile()?.getPath() ?? null) : null;
-      if (path !== null) this.#entry('path').setText(path);
-      this.#chooser = null;
-    });
-    // A native dialog lives only as long as somebody holds it.
-    this.#chooser = chooser;
-    this.#chooser.show();
+  #setSaving(saving: boolean): void {
+    this.#isSaving = saving;
+    this.#save.setSensitive(!saving);
   }
+
+  #saved(message: string, back: (() => Promise<void>) | null): void {
+    this.#session.loadRules();
+    this.#close();
+    if (back === null) {
+      this.#done(message);
+      return;
+    }
+    this.#done(message, () => {
+      back().then(() => { this.#session.loadRules(); }, (error: unknown) => { this.#done(errorText(error)); });
+    });
+  }
+
+  #onFailure(error: unknown): void {
+    this.#setSaving(false);
+    if (error instanceof BastionError && error.code === 'NotFound' && this.#rule !== null) {
+      this.#onGone(this.#rule);
+      return;
+    }
+    const text = isNotAuthorized(error) ? _('The password was not given. Your changes are still here.') : errorText(error);
+    const { field, text: message } = fieldOfMessage(text);
+    const found = new Map([[field, message]]);
+    this.#showErrors(found);
+    this.#focusFirst(found);
+  }
+
+  #onRulesChanged(): void {
+    const { rules } = this.#session;
+    const rule = this.#rule;
+    if (rules.kind !== 'ready' || rule === null || this.#isSaving) return;
+    const now = rules.rules.find(({ id }) => id === rule.id);
+    if (now === undefined) {
+      if (!rules.cut) this.#onGone(rule);
+    } else if (!sameContent(now, rule)) {
+      this.#onOther(now);
+    }
+  }
+
+  /** Saving goes on from what the rule is now; what the person changed stays in the fields. */
+  #onOther(now: RuleInfo): void {
+    this.#setSaving(false);
+    this.#rule = now;
+    this.#sayConflict(_('This rule was changed in the meantime. Saving replaces it with what you see here.'), true);
+    this.#onChanged();
+  }
+
+  #onGone(rule: RuleInfo): void {
+    this.#newId = rule.id;
+    this.#rule = null;
+    this.#sayConflict(_('This rule was deleted in the meantime. Saving adds it again.'), false);
+    this.#onChanged();
+  }
+
+  #sayConflict(text: string, canTakeOver: boolean): void {
+    this.#ui.get('conflict_text', Gtk.Label).setLabel(text);
+    this.#ui.get('take_over', Gtk.Button).setVisible(canTakeOver);
+    this.#showConflict(true);
+  }
+
+  #showConflict(shown: boolean): void {
+    const revealer = this.#ui.get('conflict', Gtk.Revealer);
+    revealer.setVisible(shown);
+    revealer.setRevealChild(shown);
+  }
+
+  #takeOver(): void {
+    if (this.#rule === null) return;
+    this.#showConflict(false);
+    this.#fill(formOf(this.#rule));
+    this.#sources.read();
+    this.#onChanged();
+  }
+
+  #close(): void {
+    this.#mayClose = true;
+    this.#window.close();
+  }
+
+  /** True keeps the window. */
+  #onClose(): boolean {
+    if (this.#mayClose || JSON.stringify(this.#fields.form) === this.#before) {
+      this.#stopListening();
+      this.#effect.stop();
+      return false;
+    }
+    askToDiscard(this.#window, () => { this.#close(); });
+    return true;
+  }
+}
+
+function isNamed(form: RuleForm): boolean {
+  return [form.path, form.package, form.flatpak, form.snap, form.appimage, form.script, form.sha256, form.container].some((part) => part !== '');
+}
+
+/** Does the rule say anything that stands below "More"? */
+function hasMore(form: RuleForm): boolean {
+  const { lifetime, schedule, user, profile, zone, interface: way, ancestor, protocol, pin, includeChildren, allScripts, name, group, priority } = form;
+  const programs = [form.path, form.package, form.flatpak, form.snap, form.appimage, form.script, form.sha256].filter((part) => part !== '');
+  const texts = [user, profile, zone, way, ancestor, name, group, schedule.from, schedule.to].some((part) => part !== '');
+  const flags = pin || includeChildren || allScripts || schedule.days.length > 0 || programs.length > 1;
+  return texts || flags || lifetime !== 'always' || priority !== '0' || !['tcp', 'udp', 'tcp,udp', ''].includes(protocol);
 }

@@ -1,241 +1,312 @@
-/** The rules as sentences: search, switch, edit, delete with undo. */
-import type { HelperSession } from '../client/session.ts';
+/** The rules as sentences: in groups, searched and filtered, switched, edited, deleted, all of it with undo. */
 import type { RuleInfo } from '../../helper/contract/types.ts';
-import { assertNever } from '../../helper/contract/errors.ts';
-import { Adw, Gtk } from '../gtk.ts';
-import type { ListItem, Widget } from '../gtk.ts';
+import { RuleUse } from '../client/rule-use.ts';
+import type { HelperSession } from '../client/session.ts';
+import { Gtk } from '../gtk.ts';
+import type { Widget } from '../gtk.ts';
 import { _, fill } from '../i18n.ts';
-import { countText } from '../model/durations.ts';
-import { errorText } from '../model/error-text.ts';
-import type { FindProgram } from '../model/prompt-text.ts';
-import { restoreOf } from '../model/rule-form.ts';
-import { ruleRow, searchRows, sortRows } from '../model/rule-list.ts';
-import type { RuleRow } from '../model/rule-list.ts';
-import { ruleSubtitle, ruleText } from '../model/rule-text.ts';
+import { countText } from '../model/format.ts';
+import { bulkDoneText, planBulk } from '../model/rule-bulk.ts';
+import type { BulkAction } from '../model/rule-bulk.ts';
+import { isFiltered } from '../model/rule-list.ts';
+import type { RuleSummary } from '../model/rule-list.ts';
+import { ruleMarks } from '../model/rule-marks.ts';
+import { findingReason } from '../model/rule-review.ts';
+import { ruleSubtitle } from '../model/rule-text.ts';
 import { loadUi } from './load-ui.ts';
-import { RuleRowView } from './rule-row.ts';
+import type { Page, PageContext, PageTarget } from './page.ts';
+import { PageStates } from './page-states.ts';
+import type { RuleRowContent } from './rule-row.ts';
+import { RuleChanges } from './rules-changes.ts';
+import { exportRules } from './rules-export.ts';
+import { PROGRAMS_LIMIT, RulesFilter } from './rules-filter.ts';
+import { ImportDialog } from './rules-import.ts';
+import { RulesList } from './rules-list.ts';
+import { addRulesMenu } from './rules-menu.ts';
+import { RulesReview } from './rules-review.ts';
+import { RulesMessages } from './rules-messages.ts';
+import { RulesRows } from './rules-rows.ts';
+import { RuleSelection } from './rule-selection.ts';
+import { SelectionBar } from './rules-selection.ts';
 
-/** A reading that is faster than this shows no spinner. */
-const SPINNER_AFTER_MS = 300;
-/** The list makes widgets for its first rows, which costs milliseconds each, and none for those far below. */
-const WIDGET_ROWS = 240;
-const FIRST_CHUNK_ROWS = 30;
-const LATER_CHUNK_ROWS = 500;
-
-export interface RulesPageActions {
-  edit(rule: RuleInfo): void;
-  /** A short message; `undo` adds a button. */
-  toast(text: string, undo?: () => void): void;
-}
-
-export class RulesPage {
+export class RulesPage implements Page {
   readonly #session: HelperSession;
-  readonly #find: FindProgram;
-  readonly #actions: RulesPageActions;
+  readonly #context: PageContext;
   readonly #ui = loadUi('rules-page');
-  readonly #stack = this.#ui.get('stack', Gtk.Stack);
+  readonly #states = new PageStates(this.#ui.get('scroller', Gtk.ScrolledWindow));
   readonly #search = this.#ui.get('search', Gtk.SearchEntry);
-  readonly #model = Gtk.StringList.new([]);
-  /** Row widgets by the list's child; the list keeps a few dozen and reuses them. */
-  readonly #views = new WeakMap<Widget, RuleRowView>();
-  #rows: readonly RuleRow[] = [];
-  #byId = new Map<string, RuleRow>();
-  #shownIds: readonly string[] = [];
-  readonly #bound = new Set<RuleRowView>();
+  readonly #select = this.#ui.get('select', Gtk.ToggleButton);
+  readonly #filter = new RulesFilter(() => { this.#refilter(true); });
+  readonly #list: RulesList;
+  readonly #bar: SelectionBar;
+  readonly #selection: RuleSelection;
+  readonly #messages: RulesMessages;
+  readonly #changes: RuleChanges;
+  readonly #review: RulesReview;
+  readonly #use: RuleUse;
+  readonly #rows: RulesRows;
+  #isShown = false;
+  /** What the rows were made of; another object asks for new ones. */
+  #made: readonly RuleInfo[] | null = null;
   #connected = false;
-  #rest: NodeJS.Timeout | null = null;
-  #spinnerTimer: NodeJS.Timeout | null = null;
+  #profile = '';
+  /** The rule that somebody came for: waits until it is there, then is marked. */
+  #wanted = '';
+  #marked = '';
 
-  constructor(session: HelperSession, find: FindProgram, actions: RulesPageActions) {
-    this.#session = session;
-    this.#find = find;
-    this.#actions = actions;
-    this.#setUpList();
-    this.#search.on('search-changed', () => { this.#filter(); });
-    this.#ui.get('retry', Gtk.Button).on('clicked', () => { this.#session.loadRules(); });
-    session.rulesChanged.on(() => { this.update(); });
-    session.changed.on(() => { this.#onChanged(); });
-    this.update();
+  constructor(context: PageContext) {
+    this.#session = context.session;
+    this.#context = context;
+    this.#rows = new RulesRows(context.find, PROGRAMS_LIMIT);
+    this.#selection = new RuleSelection(this.#select, () => { this.#showSelection(); });
+    this.#messages = new RulesMessages(this.#states, context, { retry: () => { this.#review.start(); }, showAll: () => { this.#showAll(); } });
+    this.#list = new RulesList(this.#ui.get('list', Gtk.ListView), context.window, this.#listActions());
+    this.#bar = new SelectionBar({
+      run: (action) => { this.#bulk(action, this.#selection.ids); },
+      all: () => { this.#selection.addAll(this.#rows.found); },
+      done: () => { this.#selection.leave(); },
+      stop: () => { this.#changes.stop(); },
+      groups: () => this.#rows.groups,
+    });
+    this.#changes = new RuleChanges(context, {
+      showProgress: (progress) => { this.#showProgress(progress); },
+      settled: () => { this.#list.refresh(); },
+    });
+    this.#review = new RulesReview(context.session, () => { this.#onReviewed(); });
+    this.#use = new RuleUse(context.session, () => { this.#list.refresh(); });
+    this.#assemble();
+    this.#session.rulesChanged.on(() => { this.#update(); });
+    this.#session.changed.on(() => { this.#onChanged(); });
   }
 
   get widget(): Widget {
     return this.#ui.get('page', Gtk.Box);
   }
 
-  /** Shows or hides the search; typing in the window opens it. */
-  setUpSearch(window: Widget): void {
+  get headerStart(): readonly Widget[] {
+    return [this.#ui.get('add_rule', Gtk.Button)];
+  }
+
+  get headerEnd(): readonly Widget[] {
+    return [this.#ui.get('menu_button', Gtk.MenuButton), this.#select];
+  }
+
+  /** Typing in the window opens the search while the page is shown. */
+  shown({ search, item }: PageTarget): void {
+    this.#isShown = true;
+    this.#ui.get('search_bar', Gtk.SearchBar).setKeyCaptureWidget(this.#context.window);
+    if (search !== undefined) this.#searchFor(search);
+    if (item !== undefined) this.#comeFor(item);
+    this.#update();
+    this.#review.start();
+    this.#use.start();
+  }
+
+  hidden(): void {
+    this.#isShown = false;
+    this.#marked = '';
+    this.#review.stop();
+    this.#use.stop();
+    this.#ui.get('search_bar', Gtk.SearchBar).setKeyCaptureWidget(null);
+  }
+
+  setNarrow(narrow: boolean): void {
+    this.#bar.setNarrow(narrow);
+  }
+
+  toggleSearch(): void {
     const bar = this.#ui.get('search_bar', Gtk.SearchBar);
-    bar.connectEntry(this.#search);
-    bar.setKeyCaptureWidget(window);
+    bar.setSearchMode(!bar.getSearchMode());
+    if (bar.getSearchMode()) this.#search.grabFocus();
   }
 
-  setSearch(on: boolean): void {
-    this.#ui.get('search_bar', Gtk.SearchBar).setSearchMode(on);
-    if (on) this.#search.grabFocus();
+  back(): boolean {
+    return this.#selection.leave();
   }
 
-  get searching(): boolean {
-    return this.#ui.get('search_bar', Gtk.SearchBar).getSearchMode();
+  #assemble(): void {
+    this.#ui.get('filter_place', Gtk.Box).append(this.#filter.widget);
+    this.#ui.get('body', Gtk.Box).append(this.#states.widget);
+    for (const widget of this.#bar.widgets) this.#ui.get('foot', Gtk.Box).append(widget);
+    this.#ui.get('search_bar', Gtk.SearchBar).connectEntry(this.#search);
+    this.#search.on('search-changed', () => { this.#refilter(true); });
+    addRulesMenu(this.#ui.get('menu_button', Gtk.MenuButton), {
+      sort: (sort) => { this.#rows.setSort(sort, () => { this.#refilter(true); }); },
+      closeGroups: () => {
+        this.#rows.collapseAll();
+        this.#refilter(false);
+      },
+      openGroups: () => {
+        this.#rows.collapse([]);
+        this.#refilter(false);
+      },
+      importRules: () => { new ImportDialog(this.#context).present(); },
+      exportRules: () => { exportRules(this.#context); },
+    });
   }
 
-  /** The counters change every second, and sorting thousands of sentences takes longer than a frame. */
+  #listActions(): ConstructorParameters<typeof RulesList>[2] {
+    return {
+      content: (id) => this.#content(id),
+      heading: (key) => this.#rows.heading(key),
+      isConnected: () => this.#session.knowledge.connected,
+      activated: (id, keys) => { this.#onActivated(id, keys); },
+      toggled: (id) => { this.#selection.toggle(id); },
+      deleted: (rule) => { this.#bulk({ do: 'delete' }, this.#selection.has(rule.id) ? this.#selection.ids : [rule.id]); },
+      selectAll: () => this.#selection.addAll(this.#rows.found),
+      leave: () => this.back(),
+      setEnabled: (rule, enabled) => { this.#bulk({ do: enabled ? 'enable' : 'disable' }, [rule.id]); },
+      remove: (rule) => { this.#bulk({ do: 'delete' }, [rule.id]); },
+      select: (rule, selected) => { if (selected !== this.#selection.has(rule.id)) this.#selection.toggle(rule.id); },
+      setCollapsed: (key, collapsed) => {
+        this.#rows.setCollapsed(key, collapsed);
+        this.#refilter(false);
+      },
+      setGroup: (group, enabled) => { this.#changes.setGroup(group, enabled); },
+    };
+  }
+
+  #content(id: string): RuleRowContent | null {
+    const row = this.#rows.row(id);
+    if (row === undefined) return null;
+    const nowMs = this.#session.clocks.wallMs();
+    const { findings } = this.#review.reviewed;
+    const finding = findings.get(id);
+    const around = { nowMs, findings, changed: this.#review.changed, profile: this.#profile };
+    return {
+      rule: row.rule, sentence: row.sentence, subtitle: ruleSubtitle(this.#use.of(row.rule), nowMs, this.#filter.cleansUp || this.#rows.sort !== 'program'), marks: ruleMarks(row.rule, around),
+      reason: this.#filter.cleansUp && finding !== undefined ? findingReason(finding, (other) => this.#rows.row(other)?.sentence ?? '', nowMs) : '',
+      connected: this.#session.knowledge.connected && !this.#changes.isRunning,
+      selected: this.#selection.isOn ? this.#selection.has(id) : null, isMarked: id === this.#marked,
+    };
+  }
+
+  /** The counters change every second, and they concern no row. */
   #onChanged(): void {
-    const { connected } = this.#session.knowledge;
-    if (connected === this.#connected) return;
+    const { connected, status } = this.#session.knowledge;
+    const profile = status?.profile ?? '';
+    if (connected === this.#connected && profile === this.#profile) return;
     this.#connected = connected;
-    this.update();
+    this.#profile = profile;
+    this.#update();
+    if (this.#isShown && connected) this.#review.start();
+    this.#list.refresh();
   }
 
-  update(): void {
+  #update(): void {
+    if (!this.#isShown || this.#changes.isRunning) return;
     const { rules } = this.#session;
-    const { connected } = this.#session.knowledge;
-    this.#stopSpinner();
-    switch (rules.kind) {
-      case 'ready':
-        this.#setRules(rules.rules, rules.cut);
-        return;
-      case 'loading':
-        if (connected) this.#startSpinner();
-        else this.#problem(_('Not connected'), _('The rules appear when the firewall service is back.'), '');
-        return;
-      case 'not-allowed':
-        this.#problem(_('Not allowed'), _('Only people who may see the firewall’s rules can open this page.'), _('Unlock…'));
-        return;
-      case 'failed':
-        this.#problem(_('The rules could not be read'), rules.message, connected ? _('Try again') : '');
-        return;
-      default:
-        assertNever(rules);
+    if (rules.kind !== 'ready') {
+      this.#made = null;
+      this.#messages.showNoRules(rules);
+    } else if (rules.rules !== this.#made) {
+      this.#setRules(rules.rules, rules.cut);
     }
-  }
-
-  #setUpList(): void {
-    const list = this.#ui.get('list', Gtk.ListView);
-    const factory = new Gtk.SignalListItemFactory();
-    factory.on('setup', (item) => {
-      const view = new RuleRowView({
-        setEnabled: (rule, enabled) => { this.#setEnabled(rule, enabled); },
-        remove: (rule) => { this.#remove(rule); },
-      });
-      this.#views.set(view.widget, view);
-      item.setChild(view.widget);
-    });
-    factory.on('bind', (item) => { this.#bind(item); });
-    factory.on('unbind', (item) => {
-      const child = item.getChild();
-      const view = child === null ? undefined : this.#views.get(child);
-      if (view !== undefined) this.#bound.delete(view);
-    });
-    list.setFactory(factory);
-    list.setModel(Gtk.NoSelection.new(this.#model));
-    list.on('activate', (position) => {
-      const row = typeof position === 'number' ? this.#byId.get(this.#model.getString(position) ?? '') : undefined;
-      if (row === undefined) return;
-      if (row.rule.editable) this.#actions.edit(row.rule);
-      else this.#actions.toast(_('This rule belongs to the administrator or to Bastion Firewall; you may switch it off.'));
-    });
-  }
-
-  #bind(item: ListItem): void {
-    const child = item.getChild();
-    const view = child === null ? undefined : this.#views.get(child);
-    const row = this.#byId.get(item.getItem()?.getString() ?? '');
-    if (view === undefined || row === undefined) return;
-    this.#bound.add(view);
-    this.#fillView(view, row);
-  }
-
-  #fillView(view: RuleRowView, row: RuleRow): void {
-    view.fill(row.rule, row.sentence, ruleSubtitle(row.rule, this.#session.clocks.wallMs()), this.#session.knowledge.connected);
   }
 
   #setRules(rules: readonly RuleInfo[], cut: boolean): void {
-    const now = this.#session.clocks.wallMs();
-    this.#rows = sortRows(rules.map((rule) => ruleRow(rule, ruleText(rule, this.#find, now))));
-    this.#byId = new Map(this.#rows.map((row) => [row.rule.id, row]));
+    this.#made = rules;
+    this.#use.clear();
     const note = this.#ui.get('note', Gtk.Label);
     note.setVisible(cut);
     note.setLabel(fill(_('The first {number} rules are shown. bastionctl lists them all.'), { number: countText(rules.length) }));
-    this.#filter();
+    this.#rows.make(rules, this.#session.clocks.wallMs(), (summary) => { this.#onRows(summary); });
+    this.#review.rulesChanged();
   }
 
-  #filter(): void {
-    const found = searchRows(this.#rows, this.#search.getText());
-    const ids = found.map((row) => row.rule.id);
-    if (ids.length !== this.#shownIds.length || ids.some((id, index) => id !== this.#shownIds[index])) {
-      this.#shownIds = ids;
-      this.#model.splice(0, this.#model.getNItems(), ids.slice(0, FIRST_CHUNK_ROWS));
-      this.#appendRest();
+  #onRows(summary: RuleSummary): void {
+    this.#selection.keep((id) => summary.byId.has(id));
+    this.#filter.setChoices(summary);
+    this.#refilter(false);
+  }
+
+  /** `toTop`: the person asked for other rows. */
+  #refilter(toTop: boolean): void {
+    const filter = this.#filter.filter(this.#search.getText());
+    this.#rows.look({ filter, findings: this.#review.reviewed.findings }, ({ entries, found }) => {
+      this.#list.show(entries);
+      if (toTop) this.#list.scrollToTop();
+      this.#showState(found.length, isFiltered(filter));
+      this.#showSelection();
+      this.#arrive();
+    });
+  }
+
+  #showState(found: number, isFilter: boolean): void {
+    if (this.#session.rules.kind !== 'ready') return;
+    if (found > 0) this.#states.showContent();
+    else this.#messages.showNoRows({ isEmpty: this.#rows.isEmpty, cleansUp: this.#filter.cleansUp, isFilter, review: this.#review });
+  }
+
+  #showAll(): void {
+    this.#search.setText('');
+    this.#filter.reset();
+    this.#refilter(true);
+  }
+
+  #onReviewed(): void {
+    this.#filter.setFindings(this.#review.isDone ? this.#review.reviewed.findings.size : null);
+    if (this.#filter.cleansUp) this.#refilter(false);
+    else this.#list.refresh();
+  }
+
+  #searchFor(text: string): void {
+    this.#filter.reset();
+    this.#ui.get('search_bar', Gtk.SearchBar).setSearchMode(text !== '');
+    this.#search.setText(text);
+  }
+
+  /** The filter is taken away, and the group opened, so that the rule can be seen. */
+  #comeFor(id: string): void {
+    this.#wanted = id;
+    this.#searchFor('');
+    this.#rows.collapse([]);
+    this.#refilter(false);
+  }
+
+  #arrive(): void {
+    const id = this.#wanted;
+    if (id === '' || this.#rows.row(id) === undefined) return;
+    this.#wanted = '';
+    this.#marked = id;
+    this.#list.scrollTo(id);
+    this.#list.refresh();
+  }
+
+  #onActivated(id: string, keys: { readonly extend: boolean; readonly toggle: boolean }): void {
+    if (keys.extend) this.#selection.extendTo(id, this.#list.entries);
+    else if (keys.toggle || this.#selection.isOn) this.#selection.toggle(id);
+    else this.#open(id);
+  }
+
+  #open(id: string): void {
+    const rule = this.#rows.row(id)?.rule;
+    if (rule === undefined) return;
+    if (rule.editable) this.#context.editRule(rule);
+    else if (rule.tier === 'built-in') this.#context.toast(_('This rule is built in and stays as it is.'));
+    else this.#context.toast(_('This rule belongs to the administrator or to Bastion Firewall; you may switch it off.'));
+  }
+
+  #showSelection(): void {
+    this.#bar.showSelected(this.#selection.isOn && !this.#changes.isRunning ? this.#selection.size : null);
+    this.#list.refresh();
+  }
+
+  #bulk(action: BulkAction, ids: readonly string[]): void {
+    const rules = ids.flatMap((id) => this.#rows.row(id)?.rule ?? []);
+    const { changes, locked } = planBulk(action, rules, this.#session.clocks.wallMs());
+    if (changes.length === 0) {
+      this.#context.toast(locked > 0 ? _('These rules are locked: they belong to the administrator or to Bastion Firewall.') : _('Nothing to change: the rules are already like this.'));
+    } else {
+      this.#changes.run(changes, (count) => bulkDoneText(action, count));
+      this.#selection.leave();
     }
-    for (const view of this.#bound) {
-      const row = this.#byId.get(view.ruleId);
-      if (row !== undefined) this.#fillView(view, row);
-    }
-    const empty = this.#rows.length === 0 ? 'empty' : 'nothing-found';
-    if (this.#session.rules.kind === 'ready') this.#stack.setVisibleChildName(ids.length === 0 ? empty : 'list');
+    // A switch that is being moved must not be set to what the rule still says before it has come to rest.
+    setTimeout(() => { this.#list.refresh(); }, 0);
   }
 
-  /** What lies below the first screens comes in pieces, so that typing goes on meanwhile. */
-  #appendRest(): void {
-    if (this.#rest !== null) clearTimeout(this.#rest);
-    this.#rest = null;
-    const there = this.#model.getNItems();
-    if (there >= this.#shownIds.length) return;
-    this.#rest = setTimeout(() => {
-      const chunk = there < WIDGET_ROWS ? FIRST_CHUNK_ROWS : LATER_CHUNK_ROWS;
-      this.#model.splice(there, 0, this.#shownIds.slice(there, there + chunk));
-      this.#appendRest();
-    }, 0);
-  }
-
-  #problem(title: string, text: string, button: string): void {
-    const page = this.#ui.get('problem', Adw.StatusPage);
-    const retry = this.#ui.get('retry', Gtk.Button);
-    page.setTitle(title);
-    page.setDescription(text);
-    retry.setVisible(button !== '');
-    retry.setLabel(button);
-    this.#stack.setVisibleChildName('problem');
-  }
-
-  #startSpinner(): void {
-    this.#stack.setVisibleChildName('blank');
-    this.#spinnerTimer = setTimeout(() => {
-      this.#ui.get('spinner', Gtk.Spinner).setSpinning(true);
-      this.#stack.setVisibleChildName('loading');
-    }, SPINNER_AFTER_MS);
-  }
-
-  #stopSpinner(): void {
-    if (this.#spinnerTimer !== null) clearTimeout(this.#spinnerTimer);
-    this.#spinnerTimer = null;
-    this.#ui.get('spinner', Gtk.Spinner).setSpinning(false);
-  }
-
-  #setEnabled(rule: RuleInfo, enabled: boolean): void {
-    this.#session.client.updateRule(rule.id, { enabled }).then(
-      () => { this.#session.loadRules(); },
-      (error: unknown) => {
-        this.#actions.toast(errorText(error));
-        this.update();
-      },
-    );
-  }
-
-  #remove(rule: RuleInfo): void {
-    this.#session.client.removeRule(rule.id).then(
-      () => {
-        this.#session.loadRules();
-        this.#actions.toast(_('Rule deleted'), () => { this.#restore(rule); });
-      },
-      (error: unknown) => { this.#actions.toast(errorText(error)); },
-    );
-  }
-
-  #restore(rule: RuleInfo): void {
-    this.#session.client.addRule(restoreOf(rule)).then(
-      () => { this.#session.loadRules(); },
-      (error: unknown) => { this.#actions.toast(errorText(error)); },
-    );
+  #showProgress(progress: { readonly done: number; readonly total: number } | null): void {
+    if (progress === null) this.#bar.hideProgress();
+    else this.#bar.showProgress(progress.done, progress.total);
   }
 }

@@ -1,18 +1,33 @@
 /** Durable replacement of one file. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
+import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+
+/** The calls that a durable write makes, in their order; a test records them. */
+export interface FileCalls {
+  readonly open: typeof open;
+  readonly rename: typeof rename;
+  readonly unlink: typeof unlink;
+}
+
+const CALLS: FileCalls = { open, rename, unlink };
+
+/** The new content is in place, but whether it survives a power cut is not known. `cause` is node's system error. */
+export class UnconfirmedWrite extends Error {
+  override readonly name = 'UnconfirmedWrite';
+}
 
 /**
  * Replaces `path` with `bytes`: a temporary file in the same folder, fsync, rename, fsync of the folder. When it resolves
- * the new content survives a power cut; when it rejects (node's system error) the old file is untouched.
+ * the new content survives a power cut; when it rejects (node's system error) the old file is untouched, but for an
+ * UnconfirmedWrite.
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+export async function writeFileAtomic(path: string, bytes: Uint8Array, mode: number, calls: FileCalls = CALLS): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(temporary, flags, mode);
+  const file = await calls.open(temporary, flags, mode);
   try {
     try {
       await file.chmod(mode);
@@ -21,17 +36,30 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, mode: num
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await calls.rename(temporary, path);
   } catch (error: unknown) {
-    await unlink(temporary).catch(() => undefined);
+    await calls.unlink(temporary).catch(() => undefined);
     throw error;
   }
-  await syncFolder(folder);
+  try {
+    await syncFolder(folder, calls);
+  } catch (error: unknown) {
+    throw new UnconfirmedWrite(`${path} is in place, but the disk did not confirm it`, { cause: error });
+  }
+}
+
+/** What `writeFileAtomic` calls its temporary files. */
+const TEMPORARY = /^\..+\.[0-9a-f]{16}\.tmp$/;
+
+/** Removes what a power cut left of writes into `folder`; nobody else may be writing there. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) if (TEMPORARY.test(name)) await unlink(join(folder, name)).catch(() => undefined);
 }
 
 /** Makes the names inside `folder` durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+export async function syncFolder(folder: string, calls: Pick<FileCalls, 'open'> = CALLS): Promise<void> {
+  const handle = await calls.open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();
   } finally {

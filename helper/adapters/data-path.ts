@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { assertNever } from '../contract/errors.ts';
 import { KERNEL_PATH } from '../contract/vocabulary.ts';
 import type { Attribution, Confidence } from '../contract/vocabulary.ts';
-import type { Ask, DataPath, DataPathEvents } from '../ports.ts';
-import type { NativeAsk, NativeBinding, NativeEvents, NativeOptions } from '../../native/binding.ts';
+import { recordedPath } from '../contract/recorded-path.ts';
+import type { Ask, DataPath, DataPathEvents, FlowEvent, ProcessRecord, RecordedImage } from '../ports.ts';
+import type { NativeAsk, NativeBinding, NativeEvents, NativeFlow, NativeImage, NativeOptions, NativeProcessRecord } from '../../native/binding.ts';
 import { dnsQuestion } from './dns-question.ts';
 import { FileCheck } from './file-check.ts';
 import { createNamespaces } from './namespaces.ts';
@@ -33,11 +34,12 @@ export function openDataPath(options: DataPathOptions): DataPath {
   const path = native.open(nativeOptions, (batch) => {
     deliver(batch, events, lookups);
   });
-  const { identification, xtPrograms, missing } = path.features;
+  const { identification, xtPrograms, missing, discarded } = path.features;
   return {
     identification,
     xtPrograms,
     missing,
+    discarded,
     answer: (answers) => path.answer(answers),
     remember: (entries) => {
       path.remember(entries);
@@ -50,8 +52,13 @@ export function openDataPath(options: DataPathOptions): DataPath {
     setGate: (posture) => {
       path.setGate(posture);
     },
+    setTellFlows: (on) => {
+      path.setTellFlows(on);
+    },
+    generation: () => path.generation(),
     hits: () => path.hits(),
     traffic: () => path.traffic(),
+    processRecord: (...process) => recordOf(path.processRecord(...process), lookups.check),
     setDefaultVerdict: (verdict) => {
       path.setDefaultVerdict(verdict);
     },
@@ -59,6 +66,9 @@ export function openDataPath(options: DataPathOptions): DataPath {
       path.setPacketTrace(on);
     },
     counters: () => path.counters(),
+    health: () => path.health(),
+    lostPins: () => path.lostPins(),
+    mendPins: () => path.mendPins(),
     close: (how) => path.close(how),
   };
 }
@@ -69,6 +79,7 @@ function deliver(batch: NativeEvents, events: DataPathEvents, lookups: Lookups):
     events.onDns(batch.dns.map(({ sent, ...message }) => ({ ...message, direction: sent ? 'sent' : 'received' })));
   }
   if (batch.asks.length > 0) events.onAsks(batch.asks.map((ask) => askOf(ask, lookups)));
+  if (batch.flows.length > 0) events.onFlows(batch.flows.map((flow) => flowOf(flow, lookups)));
   if (batch.ended.length > 0) events.onEnded(batch.ended.map((end) => end.id));
   if (batch.packets.length > 0) {
     events.onPackets(batch.packets.map(({ tuple, length, interfaceName }) => ({ tuple, lengthBytes: length, interfaceName })));
@@ -91,7 +102,23 @@ function askOf(ask: NativeAsk, lookups: Lookups): Ask {
   };
 }
 
-function attributionOf(ask: NativeAsk, { check, namespaces }: Lookups): Attribution {
+function flowOf(flow: NativeFlow, lookups: Lookups): FlowEvent {
+  const { tuple, cookie, inbound, interfaceName, generation, hitSlot, sentBytes, receivedBytes, owner } = flow;
+  const evidence = owner.pid === 0 && !flow.isKernel ? 'none' : flow.isAdopted ? 'sock_diag' : 'kernel';
+  const origin = flow.isKernel ? 'kernel' : 'process';
+  return {
+    kind: flow.kind,
+    tuple, cookie, inbound, interfaceName, generation, hitSlot, sentBytes, receivedBytes, origin,
+    attribution: attributionOf({ owner: evidence === 'none' ? null : owner, evidence, path: flow.path, origin, tuple, interfaceName }, lookups),
+    lengthBytes: flow.length,
+    beganNs: flow.begunNs,
+    timeNs: flow.timeNs,
+  };
+}
+
+function attributionOf(
+  ask: Pick<NativeAsk, 'owner' | 'evidence' | 'path' | 'origin' | 'tuple' | 'interfaceName'>, { check, namespaces }: Lookups,
+): Attribution {
   const { owner, evidence, path: claimed } = ask;
   if (ask.origin === 'forwarded') return namespaces.forwardedOwner(ask.tuple, ask.interfaceName);
   if (ask.origin === 'kernel') {
@@ -105,6 +132,25 @@ function attributionOf(ask: NativeAsk, { check, namespaces }: Lookups): Attribut
     evidence,
     confidence: verified ? confidenceOf(evidence) : 'unknown',
     ancestors: [],
+  };
+}
+
+function recordOf(record: NativeProcessRecord | null, check: FileCheck): ProcessRecord | null {
+  if (record === null) return null;
+  const { image, ancestors, complete } = record;
+  return {
+    image: image === null ? null : imageOf(image, check),
+    ancestors: ancestors.map((one) => imageOf(one, check)),
+    complete,
+  };
+}
+
+function imageOf(image: NativeImage, check: FileCheck): RecordedImage {
+  const { path: claimed, exec } = image;
+  return {
+    ...image,
+    path: claimed !== null && check.matches(image.executable, claimed) ? claimed : null,
+    exec: exec === null ? null : { ...exec, script: exec.isScript ? recordedPath(exec.filename ?? '', exec.workingDirectory) : null },
   };
 }
 

@@ -1,4 +1,4 @@
-/** Boundary logging to standard error, which is the journal under systemd: port `Logger`. */
+/** Boundary logging to standard error or, with its fields, to the journal: port `Logger`. */
 import { fstatSync } from 'node:fs';
 import type { Logger, LogLevel } from '../ports.ts';
 
@@ -6,9 +6,21 @@ const LEVELS: readonly LogLevel[] = ['error', 'warning', 'info', 'debug'];
 /** Source: sd-daemon(3), SD_ERR, SD_WARNING, SD_INFO, SD_DEBUG. */
 const PREFIXES: Readonly<Record<LogLevel, string>> = { error: '<3>', warning: '<4>', info: '<6>', debug: '<7>' };
 
+/** The same levels in the journal. Source: syslog(3). */
+const PRIORITIES: Readonly<Record<LogLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };
+/** Source: systemd, "Native Journal Protocol". */
+export const JOURNAL_SOCKET = '/run/systemd/journal/socket';
+
 const MESSAGE_LIMIT = 2048;
 const FIELD_LIMIT = 1024;
 const FIELDS_LIMIT = 32;
+/**
+ * Characters of one line, escapes included. The journal takes 64 kB as one entry, and parts what is longer than 48 kB of standard
+ * error into lines, of which the second could begin as somebody outside wants. Source: journald.conf(5), LineMax.
+ */
+const LINE_LIMIT = 10_000;
+/** Of one field, escapes included: one that is made of them takes no room from the others. */
+const ESCAPED_LIMIT = 2048;
 /** Lines of one message that are written within one window; the rest is counted. */
 const LINES_A_WINDOW = 50;
 /** Lines in all within one window, so that messages that differ cannot flood either. */
@@ -29,25 +41,45 @@ export interface LoggerOptions {
   readonly nowMs?: () => number;
 }
 
+/** A logger that can hand its fields to the journal one by one, so that people can look for them. */
+export interface JournalLogger extends Logger {
+  /** `send` takes one entry in the journal's own protocol; false where that did not work, and the line goes to standard error. */
+  useJournal(send: (entry: string) => boolean): void;
+}
+
+/** Field names of the journal, `BASTION_RULE`: see bastion-helper(8). Values are escaped before, so that none has a line feed. */
+function journalEntry(level: LogLevel, text: string, fields: readonly (readonly [string, string])[]): string {
+  return [
+    `MESSAGE=${text}`, `PRIORITY=${String(PRIORITIES[level])}`, 'SYSLOG_IDENTIFIER=bastion-firewall',
+    ...fields.map(([key, value]) => `BASTION_${key.toUpperCase()}=${value}`), '',
+  ].join('\n');
+}
+
 /**
  * Messages are constant sentences; what varies goes into fields, which are written as key=value with everything escaped that
  * could act on a terminal, begin a line or turn the direction of the text.
  */
-export function createLogger(options: LoggerOptions = {}): Logger {
+export function createLogger(options: LoggerOptions = {}): JournalLogger {
   const write = options.write ?? standardError();
   const prefixed = options.journal ?? isJournal(process.env);
   const nowMs = options.nowMs ?? (() => performance.now());
   const emit = (level: LogLevel, text: string): void => write(`${prefixed ? PREFIXES[level] : ''}${text}\n`);
   const flood = new FloodGate(emit);
   let highest = LEVELS.indexOf(options.level ?? 'info');
+  let journal: ((entry: string) => boolean) | null = null;
   return {
+    useJournal: (send) => {
+      if (prefixed) journal = send;
+    },
     setLevel: (level) => {
       highest = LEVELS.indexOf(level);
     },
     log(level, message, fields = {}) {
       if (LEVELS.indexOf(level) > highest || !flood.admits(level, message, nowMs())) return;
-      const shown = Object.entries(fields).slice(0, FIELDS_LIMIT).map(([key, value]) => ` ${keyText(key)}=${fieldText(String(value))}`);
-      emit(level, escaped(message, MESSAGE_LIMIT) + shown.join(''));
+      const head = cut(escaped(message, MESSAGE_LIMIT), LINE_LIMIT);
+      const some = bounded(Object.entries(fields), LINE_LIMIT - head.length);
+      const text = head + some.map(([key, value]) => ` ${key}=${quoted(value)}`).join('');
+      if (journal?.(journalEntry(level, text, some)) !== true) emit(level, text);
     },
   };
 }
@@ -63,8 +95,29 @@ export function escaped(text: string, limit: number): string {
   ));
 }
 
-function fieldText(value: string): string {
-  const text = escaped(value, FIELD_LIMIT);
+function cut(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, Math.max(limit - 1, 0))}…` : text;
+}
+
+/** The first fields, escaped, that fit into `room` characters; the last of them may be cut. */
+function bounded(
+  fields: readonly (readonly [string, string | number | bigint | boolean])[], room: number,
+): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  let left = room;
+  for (const [name, value] of fields.slice(0, FIELDS_LIMIT)) {
+    const key = keyText(name);
+    const text = escaped(String(value), FIELD_LIMIT);
+    // Each character may need one more in quotes.
+    const kept = cut(text, Math.min(ESCAPED_LIMIT, Math.floor((left - key.length - 4) / 2)));
+    if (kept === '' && text !== '') break;
+    found.push([key, kept]);
+    left -= key.length + 2 + quoted(kept).length;
+  }
+  return found;
+}
+
+function quoted(text: string): string {
   return text === '' || /[\s"=]/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text;
 }
 

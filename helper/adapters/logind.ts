@@ -1,5 +1,6 @@
 /**
- * Login sessions from systemd-logind. Without it there are no sessions: nobody is local, nobody is active.
+ * Login sessions from systemd-logind. Without it nobody is active; sessions that it told of before it went stay known until it
+ * is back, and are then compared with what it tells.
  * Source: org.freedesktop.login1(5).
  */
 import { BUS, Variant } from '../contract/transport.ts';
@@ -147,15 +148,18 @@ export class LogindSessions implements Sessions {
   }
 
   async #reload(): Promise<void> {
-    this.#sessions.clear();
+    const before = [...this.#sessions.keys()];
     try {
       const [owner] = await this.#bus.callBus('GetNameOwner', 's', [LOGIND]);
       this.#owner = String(owner);
       const [rows] = await this.#call('ListSessions');
-      const paths = (Array.isArray(rows) ? rows : []).map((row: unknown) => (Array.isArray(row) ? String(row[4]) : ''));
-      for (const path of paths.filter((one) => one !== '')) await this.#refresh(path);
+      const paths = new Set((Array.isArray(rows) ? rows : []).map((row: unknown) => (Array.isArray(row) ? String(row[4]) : '')));
+      for (const path of paths) if (path !== '') await this.#refresh(path);
+      for (const path of before) if (!paths.has(path)) this.#sessions.delete(path);
     } catch (error: unknown) {
       this.#owner = '';
+      // It may only be started anew: a rule for a session does not end for that. But nobody is at the screen for sure.
+      for (const [path, known] of this.#sessions) this.#sessions.set(path, { ...known, active: false });
       this.#logger.log('info', 'there is no login manager, so there are no sessions', { why: reasonOf(error) });
     }
   }

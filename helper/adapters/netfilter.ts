@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { BastionError } from '../contract/errors.ts';
 import type { Logger, Ruleset, RulesetCheck, RulesetMend, RulesetSpec } from '../ports.ts';
 import type { NativeBinding } from '../../native/binding.ts';
+import { BOOT_TABLE } from './netfilter/boot-rules.ts';
 import { BUILT_IN, checkSpec, mappedUidRanges, rulesOf } from './netfilter/rules.ts';
 import type { Family, TableRules } from './netfilter/rules.ts';
 import { OwnTools, describeChange } from './netfilter/changes.ts';
-import { parseSaved } from './netfilter/saved.ts';
+import { CHAIN_PREFIX, parseSaved } from './netfilter/saved.ts';
 import type { SavedTables } from './netfilter/saved.ts';
-import { BACKENDS, findTools, listRules, restoreRules } from './netfilter/tool.ts';
+import { RefusedPackets } from './netfilter/refused.ts';
+import { BACKENDS, emptyChains, findTools, listCounters, listRules, restoreRules } from './netfilter/tool.ts';
 import type { Backend, Tools } from './netfilter/tool.ts';
 import { faults, faultyTables, transaction } from './netfilter/transaction.ts';
 import type { Applied } from './netfilter/transaction.ts';
@@ -51,7 +53,9 @@ async function uidRanges(): Promise<string[]> {
 export interface RulesetOptions {
   readonly backend?: Backend;
   readonly logger: Logger;
-  readonly native: Pick<NativeBinding, 'watchNetfilter'>;
+  readonly native: Pick<NativeBinding, 'watchNetfilter' | 'removeBaseRules'>;
+  /** Processes whose changes are the helper's own, where others start some too. */
+  readonly ownTools?: OwnTools;
 }
 
 class IptablesRuleset implements Ruleset {
@@ -59,27 +63,36 @@ class IptablesRuleset implements Ruleset {
   readonly builtIn = BUILT_IN;
   readonly #logger: Logger;
   readonly #native: RulesetOptions['native'];
-  readonly #ownTools = new OwnTools();
+  readonly #ownTools: OwnTools;
   readonly #applied = new Map<Family, Applied>();
+  readonly #refused = new RefusedPackets({
+    list: async (family) => listCounters(requireTools(this.backend, family)), nowMs: () => performance.now(),
+  });
   #running: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(backend: Backend, { logger, native }: RulesetOptions) {
+  constructor(backend: Backend, { logger, native, ownTools = new OwnTools() }: RulesetOptions) {
     this.backend = backend;
     this.#logger = logger;
     this.#native = native;
+    this.#ownTools = ownTools;
   }
 
   apply(spec: RulesetSpec): Promise<void> {
     return this.#inTurn(async () => {
       checkSpec(spec);
       const ranges = await uidRanges();
-      for (const family of FAMILIES) {
-        const wanted = rulesOf(family, spec, ranges);
-        const saved = await this.#settle(requireTools(this.backend, family), family, wanted);
-        this.#applied.set(family, { wanted, saved });
-      }
+      await this.#refused.duringChange(async () => {
+        for (const family of FAMILIES) {
+          const wanted = rulesOf(family, spec, ranges);
+          const tools = requireTools(this.backend, family);
+          const saved = await this.#settle(tools, family, wanted, await this.#refused.replacing(family, spec.inbound));
+          this.#applied.set(family, { wanted, saved });
+        }
+      });
       await this.#cleanOtherBackend();
+      // Not before both families hold: nothing leaves in between.
+      this.#removeBaseRules();
     });
   }
 
@@ -108,6 +121,7 @@ class IptablesRuleset implements Ruleset {
         if (outcome.status === 'rejected') throw new BastionError('Failed', reasonOf(outcome.reason), { cause: outcome.reason });
         found.push(...outcome.value);
       }
+      if (this.#removeBaseRules()) found.push('the closed rules of the start were there again');
       return { mended: found.length > 0, detail: found.join('; ').slice(0, DETAIL_LIMIT) };
     });
   }
@@ -119,20 +133,27 @@ class IptablesRuleset implements Ruleset {
     });
   }
 
+  refusedInbound(): Promise<ReadonlyMap<string, number>> {
+    // Not in turn: whoever asks for it must not keep the rules waiting.
+    return this.#refused.current();
+  }
+
   remove(): Promise<void> {
     return this.#inTurn(async () => {
       this.#applied.clear();
       const failures: unknown[] = [];
-      for (const family of FAMILIES) {
-        try {
-          await this.#settle(requireTools(this.backend, family), family, []);
-        } catch (error: unknown) {
-          failures.push(error);
-        }
-      }
+      await this.#refused.duringChange(async () => {
+        for (const family of FAMILIES) await this.#removeFamily(family).catch((error: unknown) => { failures.push(error); });
+      });
       await this.#cleanOtherBackend();
+      try {
+        this.#removeBaseRules();
+      } catch (error: unknown) {
+        failures.push(error);
+      }
       if (failures.length > 0) {
-        throw new BastionError('Failed', 'The firewall rules could not be removed.', { cause: failures[0] });
+        const why = `Some of the firewall rules could not be removed: ${reasonOf(failures[0])} To remove them without the helper: sudo bastion-rescue`;
+        throw new BastionError('Failed', why, { cause: failures[0] });
       }
     });
   }
@@ -162,9 +183,9 @@ class IptablesRuleset implements Ruleset {
 
   /**
    * Makes it so and verifies it; the listing that was verified. Throws BastionError Conflict where the rules could be put in
-   * place and somebody else changed them each time.
+   * place and somebody else changed them each time. `replaced` hears that they are new, also where they are not verified after.
    */
-  async #settle(tools: Tools, family: Family, wanted: readonly TableRules[]): Promise<SavedTables> {
+  async #settle(tools: Tools, family: Family, wanted: readonly TableRules[], replaced?: () => void): Promise<SavedTables> {
     let last: unknown = null;
     let code: 'Conflict' | 'Failed' = 'Failed';
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -174,6 +195,7 @@ class IptablesRuleset implements Ruleset {
         last = error;
         continue;
       }
+      replaced?.();
       const saved = parseSaved(await listRules(tools));
       const wrong = faults(wanted, saved, null);
       if (wrong.length === 0) return saved;
@@ -185,6 +207,19 @@ class IptablesRuleset implements Ruleset {
 
   async #restore(tools: Tools, text: string): Promise<void> {
     if (text !== '') await restoreRules(tools, text, (pid) => { this.#ownTools.add(pid); });
+  }
+
+  /** Where iptables-nft cannot use a table, ours are emptied instead: what is left of them does nothing. */
+  async #removeFamily(family: Family): Promise<void> {
+    const replaced = await this.#refused.replacing(family, undefined);
+    try {
+      await this.#settle(requireTools(this.backend, family), family, [], replaced);
+    } catch (error: unknown) {
+      if (this.backend !== 'iptables-nft') throw error;
+      await emptyChains(family, CHAIN_PREFIX).catch(() => { throw error; });
+      replaced();
+      this.#logger.log('warning', 'chains could not be removed and were emptied instead', { family, why: reasonOf(error) });
+    }
   }
 
   /** The other backend's rules are in force too; a table that cannot be listed there holds nothing of ours. */
@@ -204,6 +239,20 @@ class IptablesRuleset implements Ruleset {
           this.#logger.log('warning', 'could not look for earlier rules of the other backend', { backend, family, why });
         }
       }
+    }
+  }
+
+  /** False where there are none. Throws BastionError Conflict: the rules with the kernel's programs are not at fault. */
+  #removeBaseRules(): boolean {
+    // The kernel names the thread that commits, which is this process's first.
+    this.#ownTools.add(process.pid);
+    try {
+      const removed = this.#native.removeBaseRules();
+      if (removed) this.#logger.log('info', 'the closed rules of the start have done their work and were removed', { table: BOOT_TABLE });
+      return removed;
+    } catch (error: unknown) {
+      const why = `The closed rules of the start (table inet ${BOOT_TABLE}) could not be removed: ${reasonOf(error)}`;
+      throw new BastionError('Conflict', why, { cause: error });
     }
   }
 

@@ -1,6 +1,7 @@
-/** polkit as the authority. Whatever is not a clear yes is no: no polkit, no answer, an answer that cannot be read. */
+/** polkit as the authority. Whatever is not a clear yes refuses: no polkit, no answer, an answer that cannot be read. */
+import { BastionError } from '../contract/errors.ts';
 import type { BusConnection } from '../contract/transport.ts';
-import { Variant } from '../contract/transport.ts';
+import { BusError, Variant } from '../contract/transport.ts';
 import type { Authority, Logger } from '../ports.ts';
 
 const POLKIT = {
@@ -8,10 +9,14 @@ const POLKIT = {
   path: '/org/freedesktop/PolicyKit1/Authority',
   interface: 'org.freedesktop.PolicyKit1.Authority',
 } as const;
+/** What polkit itself answers, for example of a caller that has gone. */
+const POLKIT_ERRORS = 'org.freedesktop.PolicyKit1.Error.';
 const ALLOW_USER_INTERACTION = 1;
 const CHECK_TIMEOUT_MS = 10_000;
 /** A person may have to find a password. */
 const DIALOG_TIMEOUT_MS = 300_000;
+
+const NO_ANSWER = 'polkit did not answer, so nobody can be authorized; connections go on as they were decided. Is polkit.service running?';
 
 function isYes(result: unknown): boolean {
   return Array.isArray(result) && result[0] === true;
@@ -29,6 +34,8 @@ export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs =
   return {
     async isAuthorized(subject, action, details, interactive) {
       counter += 1;
+      const limitMs = interactive ? dialogMs : CHECK_TIMEOUT_MS;
+      const startMs = performance.now();
       const cancellation = `bastion-${String(process.pid)}-${String(counter)}`;
       try {
         const [result] = await bus.call({
@@ -42,15 +49,21 @@ export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs =
             interactive ? ALLOW_USER_INTERACTION : 0,
             cancellation,
           ],
-          timeoutMs: interactive ? dialogMs : CHECK_TIMEOUT_MS,
+          timeoutMs: limitMs,
         });
         return isYes(result);
       } catch (error: unknown) {
         const why = error instanceof Error ? error.message : String(error);
-        logger.log('warning', 'polkit did not answer, so the answer is no', { action, why });
+        if (error instanceof BusError && error.errorName.startsWith(POLKIT_ERRORS)) {
+          logger.log('warning', 'polkit cannot say, so the call is refused', { action, why });
+          return false;
+        }
+        logger.log('warning', 'polkit did not answer, so the call is refused', { action, why });
         // A dialog that nobody waits for any more must not stay on the screen.
         if (interactive && !bus.closed) cancel(cancellation).catch(() => undefined);
-        return false;
+        // Nobody gave the password; polkit itself may be well.
+        if (interactive && performance.now() - startMs >= limitMs) return false;
+        throw new BastionError('Failed', NO_ANSWER, { cause: error });
       }
     },
   };

@@ -1,21 +1,24 @@
 /** bastion.toml and the rule files: port `RuleStore`. */
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { BastionError } from '../contract/errors.ts';
 import type { LoadError } from '../contract/types.ts';
 import type { Mode } from '../contract/vocabulary.ts';
-import type { Clock, LoadedRules, Logger, NewRule, RuleStore, Settings } from '../ports.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import type { AddedRule, Clock, LoadedRules, Logger, NewRule, RuleStore, Settings } from '../ports.ts';
+import { UnconfirmedWrite, removeLeftovers, writeFileAtomic } from './atomic-file.ts';
+import type { FileCalls } from './atomic-file.ts';
+import { withRules } from './rule-store/add-all.ts';
 import { assemble } from './rule-store/assemble.ts';
 import type { UserLookup } from './rule-store/assemble.ts';
 import { FileWatch } from './rule-store/file-watch.ts';
+import { isInboundAsMeant, withInbound } from './rule-store/inbound-edit.ts';
+import type { ZoneInboundEdit } from './rule-store/inbound-edit.ts';
 import { LastGood } from './rule-store/last-good.ts';
 import { LIMITS } from './rule-store/limits.ts';
 import type { StoreLimits } from './rule-store/limits.ts';
 import type { RuleTextParsers } from './rule-store/rule-block.ts';
 import type { RuleFile } from './rule-store/rule-file.ts';
-import { DEFAULT_SETTINGS, readSettings } from './rule-store/settings.ts';
+import { areSameSettings, DEFAULT_SETTINGS, readSettings } from './rule-store/settings.ts';
 import { decode, refusalProblem, RuleFolder, toLoadErrors, USER_FILE } from './rule-store/sources.ts';
 import type { Source } from './rule-store/sources.ts';
 import { setKey } from './rule-store/splice.ts';
@@ -41,6 +44,8 @@ export interface RuleStoreOptions {
   readonly lookupUser: UserLookup;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The system calls of a write, for a test that cuts the power between them. */
+  readonly fileCalls?: FileCalls;
   /** Smaller limits for tests. */
   readonly limits?: Partial<StoreLimits>;
 }
@@ -73,8 +78,12 @@ class TomlRuleStore implements RuleStore {
   private readonly own: RuleFolder;
   private readonly vendor: RuleFolder;
   private readonly files: FileWatch;
-  /** Rules of files that are not ours, and what those files say of `enabled`; null before the first load. */
-  private elsewhere: ReadonlyMap<string, boolean> | null = null;
+  /** Files that are not ours, as they were loaded last; null before that. */
+  private elsewhere: Elsewhere | null = null;
+  /** As they were loaded last; null before that. */
+  private settings: Settings | null = null;
+  /** The system refused to read them: they are looked at again although nobody changes them. */
+  private settingsUnread = false;
   private readonly tally = { loads: 0, badFiles: 0, rulesOverLimit: 0, concurrentEdits: 0 };
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -83,8 +92,8 @@ class TomlRuleStore implements RuleStore {
     this.limits = { fileBytes: LIMITS.fileBytes, files: LIMITS.files, rules: LIMITS.rules, ...options.limits };
     this.settingsPath = join(options.configDir, 'bastion.toml');
     this.rulesDir = join(options.configDir, 'rules.d');
-    this.lastGood = new LastGood(options.stateDir, this.limits.fileBytes, options.logger);
-    const deps = { parsers: options.parsers, lastGood: this.lastGood, limits: this.limits };
+    this.lastGood = new LastGood(options.stateDir, this.limits.fileBytes, options.logger, options.fileCalls);
+    const deps = { parsers: options.parsers, lastGood: this.lastGood, limits: this.limits, logger: options.logger };
     this.own = new RuleFolder(this.rulesDir, 'rules', deps);
     this.vendor = new RuleFolder(options.vendorDir, 'vendor', deps);
     this.files = new FileWatch([this.rulesDir, options.vendorDir], [this.settingsPath], options.logger);
@@ -106,10 +115,26 @@ class TomlRuleStore implements RuleStore {
     return this.inTurn(async () => {
       const elsewhere = await this.rulesElsewhere();
       await this.editUserFile(async (text, file) => {
-        if (elsewhere.has(rule.id) || file.rules.some(({ content }) => content.id === rule.id)) throw new BastionError('Conflict');
+        if (elsewhere.enabled(rule.id) !== null || file.rules.some(({ content }) => content.id === rule.id)) throw new BastionError('Conflict');
         if (file.rules.length >= this.limits.rules) throw new BastionError('LimitReached');
         await this.requireUser(rule.user);
         return withRule(text, file, rule, { parsers: this.options.parsers, nowMs: this.options.clock.wallMs() });
+      });
+    });
+  }
+
+  addAll(rules: readonly AddedRule[], overrides: readonly { readonly rule: string; readonly enabled: boolean }[]): Promise<void> {
+    return this.inTurn(async () => {
+      const elsewhere = await this.rulesElsewhere();
+      for (const user of new Set(rules.map(({ rule }) => rule.user))) await this.requireUser(user);
+      await this.editUserFile(async (text, file) => {
+        const taken = new Set(file.rules.map(({ content }) => content.id));
+        for (const { rule } of rules) {
+          if (taken.has(rule.id) || elsewhere.enabled(rule.id) !== null) throw new BastionError('Conflict', `There is a rule ${rule.id} already.`);
+          taken.add(rule.id);
+        }
+        if (taken.size > this.limits.rules) throw new BastionError('LimitReached');
+        return withRules(text, file, { rules, overrides }, { parsers: this.options.parsers, nowMs: this.options.clock.wallMs() });
       });
     });
   }
@@ -139,29 +164,50 @@ class TomlRuleStore implements RuleStore {
   setEnabled(id: string, enabled: boolean): Promise<void> {
     return this.inTurn(async () => {
       const elsewhere = await this.rulesElsewhere();
+      const target = { of: 'rule', name: id } as const;
       await this.editUserFile((text, file) => {
         if (file.rules.some(({ content }) => content.id === id)) {
-          const hasOverride = file.overrides.some(({ content }) => content.rule === id);
-          return Promise.resolve(hasOverride ? withOverride(text, file, id, enabled) : withRuleEnabled(text, file, id, enabled));
+          const hasOverride = file.overrides.some(({ content }) => content.of === 'rule' && content.name === id);
+          return Promise.resolve(hasOverride ? withOverride(text, file, target, enabled) : withRuleEnabled(text, file, id, enabled));
         }
-        const says = elsewhere.get(id);
-        if (says === undefined) throw new BastionError('NotFound');
-        return Promise.resolve(withOverride(text, file, id, enabled === says ? null : enabled));
+        const says = elsewhere.enabled(id);
+        if (says === null) throw new BastionError('NotFound');
+        return Promise.resolve(withOverride(text, file, target, enabled === says ? null : enabled));
       });
     });
   }
 
+  setGroup(group: string, enabled: boolean): Promise<void> {
+    return this.inTurn(() => this.editUserFile((text, file) => (
+      Promise.resolve(withOverride(text, file, { of: 'group', name: group }, enabled ? null : false))
+    )));
+  }
+
   setMode(mode: Mode): Promise<void> {
+    return this.editSettings((text) => setKey(text, ['mode'], `"${mode}"`, 0), (before, after) => areSameSettings(after, { ...before, mode }));
+  }
+
+  setInbound(zone: string, inbound: ZoneInboundEdit): Promise<void> {
+    return this.editSettings((text, { zones = [], interfaces = [], defaultZone }) => {
+      const before = zones.find(({ name }) => name === zone) ?? null;
+      if (before === null && zone !== defaultZone && !interfaces.some((one) => one.zone === zone)) {
+        throw new BastionError('NotFound', `There is no zone ${zone} in bastion.toml.`);
+      }
+      return withInbound(text, zone, inbound, before);
+    }, (before, after) => isInboundAsMeant(before, after, zone, inbound));
+  }
+
+  /** Writes what `edit` makes of bastion.toml, if it then says what `isMeant` wants. */
+  private editSettings(edit: (text: string, before: Settings) => string, isMeant: (before: Settings, after: Settings) => boolean): Promise<void> {
     return this.inTurn(async () => {
       await this.prepareFolder(this.options.configDir);
       await this.editFile(this.settingsPath, async (text) => {
         const start = text ?? await this.shippedSettings();
         const before = readSettings(start);
         if (!before.ok) throw brokenFile('bastion.toml', before.problems[0]);
-        const edited = setKey(start, ['mode'], `"${mode}"`, 0);
+        const edited = edit(start, before.settings);
         const after = readSettings(edited);
-        const isMeant = after.ok && isDeepStrictEqual(after.settings, { ...before.settings, mode });
-        if (!isMeant) throw new BastionError('Failed', 'The mode could not be written into bastion.toml.');
+        if (!after.ok || !isMeant(before.settings, after.settings)) throw new BastionError('Failed', 'The change could not be written into bastion.toml.');
         return edited;
       });
       const bytes = await readTrustedFile(this.settingsPath, this.limits.fileBytes);
@@ -174,6 +220,7 @@ class TomlRuleStore implements RuleStore {
   }
 
   private async loadNow(): Promise<LoadedRules> {
+    if (this.tally.loads === 0) await this.clean();
     this.tally.loads += 1;
     this.files.setKnown(await this.files.snapshot());
     const errors: LoadError[] = [];
@@ -182,24 +229,40 @@ class TomlRuleStore implements RuleStore {
     const vendor = await this.vendor.load(this.limits.files - own.sources.length);
     const sources = [...own.sources, ...vendor.sources];
     const assembled = await assemble(sources, (source) => this.folderOf(source), {
-      lookup: this.options.lookupUser, ruleLimit: this.limits.rules,
+      lookup: this.options.lookupUser, ruleLimit: this.limits.rules, settings,
     });
-    if (assembled.waitsForUsers) this.files.lookAgainLater();
-    this.elsewhere = statesElsewhere(sources);
+    if (assembled.waitsForUsers || own.unread || vendor.unread || this.settingsUnread) this.files.lookAgainLater();
+    this.elsewhere = new Elsewhere(sources);
     this.tally.badFiles += sources.filter((source) => source.state !== 'good').length;
     this.tally.rulesOverLimit = assembled.rulesOverLimit;
     errors.push(...own.errors, ...vendor.errors, ...assembled.errors);
-    return { settings, rules: assembled.rules, errors: bounded(errors) };
+    const { rules, groupsOff } = assembled;
+    return { settings, rules, errors: bounded(errors), ...(groupsOff.length === 0 ? {} : { groupsOff }) };
+  }
+
+  /** Nobody writes yet: what looks like a write is one that was never finished. */
+  private async clean(): Promise<void> {
+    for (const folder of [this.options.configDir, this.rulesDir]) {
+      if ((await checkTrustedFolder(folder)).ok) await removeLeftovers(folder);
+    }
+    await this.lastGood.clean();
   }
 
   private async loadSettings(errors: LoadError[]): Promise<Settings> {
+    this.settings = await this.readSettings(errors);
+    return this.settings;
+  }
+
+  private async readSettings(errors: LoadError[]): Promise<Settings> {
+    this.settingsUnread = false;
     const outcome = await this.readTrusted(this.options.configDir, this.settingsPath);
     let problems;
     if (outcome.ok) {
       const { text, problems: encoding } = decode(outcome.value);
       const result = readSettings(text);
       if (result.ok && encoding.length === 0) {
-        await this.lastGood.keep('settings', 'bastion.toml', outcome.value);
+        const kept = await this.lastGood.keep('settings', 'bastion.toml', outcome.value);
+        if (kept === 'changed') this.options.logger.log('info', 'bastion.toml was changed by hand', { file: this.settingsPath });
         return result.settings;
       }
       problems = [...encoding, ...(result.ok ? [] : result.problems)];
@@ -207,8 +270,13 @@ class TomlRuleStore implements RuleStore {
       return DEFAULT_SETTINGS;
     } else {
       problems = [refusalProblem(outcome.refusal)];
+      this.settingsUnread = outcome.refusal.code === 'unreadable';
     }
     this.tally.badFiles += 1;
+    if (this.settingsUnread && this.settings !== null) {
+      errors.push(...toLoadErrors(this.settingsPath, problems, ' What was read of it before stays in force.'));
+      return this.settings;
+    }
     const copy = await this.lastGood.read('settings', 'bastion.toml');
     const kept = copy === null ? null : readSettings(decode(copy).text);
     const ending = kept?.ok === true ? ' The last good version of this file stays in force.' : ' The default settings are in force.';
@@ -224,7 +292,9 @@ class TomlRuleStore implements RuleStore {
       const text = current ?? '';
       const file = await this.own.parseUserFile(text);
       if (file.problems.length > 0) throw brokenFile(USER_FILE, file.problems[0]);
-      if (current !== null) await this.lastGood.keep('rules', USER_FILE, Buffer.from(text));
+      if (current !== null && await this.lastGood.keep('rules', USER_FILE, Buffer.from(text)) === 'changed') {
+        this.options.logger.log('info', 'a rule file was changed by hand', { file: path, rules: file.rules.length });
+      }
       const edit = await change(text, file);
       if (!isAsMeant(await this.own.parseUserFile(edit.text), edit.meaning)) {
         throw new BastionError('Failed', 'The change could not be written into 50-user.toml without changing something else.');
@@ -248,9 +318,11 @@ class TomlRuleStore implements RuleStore {
         continue;
       }
       try {
-        await writeFileAtomic(path, bytes, FILE_MODE);
+        await writeFileAtomic(path, bytes, FILE_MODE, this.options.fileCalls);
       } catch (error: unknown) {
-        throw new BastionError('Failed', `${path} could not be written.`, { cause: error });
+        if (error instanceof UnconfirmedWrite) this.files.doubt(path);
+        const what = error instanceof UnconfirmedWrite ? 'was changed, but the change may not survive a power cut.' : 'could not be written.';
+        throw new BastionError('Failed', `${path} ${what}`, { cause: error });
       }
       await this.files.ownWrite(path, bytes);
       return;
@@ -279,7 +351,7 @@ class TomlRuleStore implements RuleStore {
     const made = await mkdir(path, { recursive: true, mode: 0o755 });
     if (made !== undefined) await chmod(path, 0o755);
     const checked = await checkTrustedFolder(path);
-    if (!checked.ok) throw new BastionError('Failed', refusalProblem(checked.refusal).message);
+    if (!checked.ok) throw new BastionError('Failed', `${path}: ${refusalProblem(checked.refusal).message}`);
   }
 
   private async shippedSettings(): Promise<string> {
@@ -287,9 +359,9 @@ class TomlRuleStore implements RuleStore {
     return defaultSettingsFile === undefined ? '' : readFile(defaultSettingsFile, 'utf8').catch(() => '');
   }
 
-  private async rulesElsewhere(): Promise<ReadonlyMap<string, boolean>> {
+  private async rulesElsewhere(): Promise<Elsewhere> {
     if (this.elsewhere === null) await this.loadNow();
-    return this.elsewhere ?? new Map<string, boolean>();
+    return this.elsewhere ?? new Elsewhere([]);
   }
 
   private async requireUser(user: string): Promise<void> {
@@ -309,18 +381,26 @@ class TomlRuleStore implements RuleStore {
   }
 }
 
-function requireInUserFile(id: string, file: RuleFile, elsewhere: ReadonlyMap<string, boolean>): void {
+function requireInUserFile(id: string, file: RuleFile, elsewhere: Elsewhere): void {
   if (file.rules.some(({ content }) => content.id === id)) return;
-  throw new BastionError(elsewhere.has(id) ? 'ReadOnly' : 'NotFound');
+  throw new BastionError(elsewhere.enabled(id) !== null ? 'ReadOnly' : 'NotFound');
 }
 
-function statesElsewhere(sources: readonly Source[]): Map<string, boolean> {
-  const states = new Map<string, boolean>();
-  for (const { file, tier } of sources) {
-    if (tier === 'user') continue;
-    for (const { content } of file.rules) if (!states.has(content.id)) states.set(content.id, content.enabled);
+/** Looked through for each edit: edits are few, and an index of all ids would be as large as the rules. */
+class Elsewhere {
+  private readonly sources: readonly Source[];
+
+  constructor(sources: readonly Source[]) {
+    this.sources = sources.filter(({ tier }) => tier !== 'user');
   }
-  return states;
+
+  /** What the file of this rule says; null where there is no such rule. */
+  enabled(id: string): boolean | null {
+    for (const { file } of this.sources) {
+      for (const { content } of file.rules) if (content.id === id) return content.enabled;
+    }
+    return null;
+  }
 }
 
 function bounded(errors: readonly LoadError[]): readonly LoadError[] {

@@ -1,5 +1,5 @@
 /** State that survives the helper but not the boot, as JSON in the run folder: port `RunState`. */
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BastionError } from '../contract/errors.ts';
 import type { Logger, RunState } from '../ports.ts';
@@ -7,6 +7,8 @@ import { writeFileAtomic } from './atomic-file.ts';
 import { checkTrustedFolder, readTrustedFile } from './trusted-file.ts';
 
 const LIMIT_BYTES = 4 * 1024 * 1024;
+/** One is kept: the newest. */
+const ASIDE = '.unread';
 
 /**
  * Keeps state in `runDir`/state.json. `load` resolves to null where there is no file, or none that can be trusted or read
@@ -24,6 +26,11 @@ export function createRunState({ runDir, logger }: { readonly runDir: string; re
       const saved = turn.then(() => saveState(runDir, path, bytes));
       turn = saved.catch(() => undefined);
       return saved;
+    },
+    async setAside() {
+      const kept = `${path}${ASIDE}`;
+      await rename(path, kept);
+      return kept;
     },
   };
 }

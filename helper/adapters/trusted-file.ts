@@ -4,6 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { faultSentence } from '../contract/system-faults.ts';
 
 const GROUP_OR_WORLD_WRITABLE = 0o022n;
 const STICKY = 0o1000n;
@@ -38,12 +39,13 @@ export async function readTrustedFile(path: string, limitBytes: number): Promise
     const mend = accessRefusal(stats, path, '0640');
     if (mend !== null) return { ok: false, refusal: mend };
     if (stats.size > BigInt(limitBytes)) return refuse('too-large', tooLarge(limitBytes), '');
-    const bytes = await readUpTo(file, limitBytes + 1);
+    const bytes = await readUpTo(file, limitBytes + 1, Number(stats.size));
     return bytes.length > limitBytes ? refuse('too-large', tooLarge(limitBytes), '') : { ok: true, value: bytes };
   } catch (error: unknown) {
-    return refuse('unreadable', `It could not be read (${errorCodeOf(error)}).`, '');
+    return refuse('unreadable', unreadable('read', errorCodeOf(error)), '');
   } finally {
-    await file.close();
+    // Nothing was written: what was read is right, whatever the kernel says of the end.
+    await file.close().catch(() => undefined);
   }
 }
 
@@ -98,7 +100,7 @@ function isTrustedOwner(uid: bigint): boolean {
 }
 
 /** In a user namespace the system's own folders belong to a user that is not mapped, and cannot be told from root's. */
-function inUserNamespace(): boolean {
+export function inUserNamespace(): boolean {
   userNamespace ??= !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
   return userNamespace;
 }
@@ -127,7 +129,12 @@ function openRefusal(path: string, error: unknown): Refusal {
   if (code === 'ENOENT') return { code: 'missing', message: `${path} is not there.`, command: '' };
   if (code === 'ELOOP') return { code: 'insecure', message: 'This is a link; links are not followed.', command: '' };
   if (code === 'ENXIO') return { code: 'insecure', message: 'This is not a regular file, so it is not read.', command: '' };
-  return { code: 'unreadable', message: `It could not be opened (${code}).`, command: '' };
+  return { code: 'unreadable', message: unreadable('opened', code), command: '' };
+}
+
+function unreadable(what: 'read' | 'opened', code: string): string {
+  const sentence = faultSentence(code);
+  return sentence === '' ? `It could not be ${what} (${code}).` : `It could not be ${what}. ${sentence}`;
 }
 
 function refuse(code: Refusal['code'], message: string, command: string): { readonly ok: false; readonly refusal: Refusal } {
@@ -138,17 +145,17 @@ function tooLarge(limitBytes: number): string {
   return `The file is larger than ${String(limitBytes)} bytes, so it is not read.`;
 }
 
-async function readUpTo(file: FileHandle, limitBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
+/** `expectedBytes`: the size that the file had a moment ago. One piece of memory, which for a large file goes back as a whole. */
+async function readUpTo(file: FileHandle, limitBytes: number, expectedBytes: number): Promise<Buffer> {
+  // One byte more shows the end without growing.
+  let bytes = Buffer.allocUnsafe(Math.min(limitBytes, expectedBytes + 1));
   let total = 0;
-  while (total < limitBytes) {
-    const buffer = Buffer.allocUnsafe(Math.min(65_536, limitBytes - total));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-    if (bytesRead === 0) break;
-    parts.push(buffer.subarray(0, bytesRead));
+  for (;;) {
+    const { bytesRead } = await file.read(bytes, total, bytes.length - total, null);
     total += bytesRead;
+    if (bytesRead === 0 || total === limitBytes) return bytes.subarray(0, total);
+    if (total === bytes.length) bytes = Buffer.concat([bytes], Math.min(limitBytes, total * 2));
   }
-  return Buffer.concat(parts, total);
 }
 
 /** The system error code of a rejected file call, `unknown` for anything else. */

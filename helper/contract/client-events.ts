@@ -13,6 +13,9 @@ export class ClientEvents {
     promptWithdrawn: new Set(),
     flows: new Set(),
     packets: new Set(),
+    applicationsChanged: new Set(),
+    networkChanged: new Set(),
+    rehashProgress: new Set(),
   };
 
   /** Returns the way to stop. */

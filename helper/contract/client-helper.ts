@@ -1,24 +1,33 @@
 /** The client that `connectHelper` makes: typed calls over the link, events, and what has to be said again after a loss. */
 import type { ClientCall, ClientResult } from './client-link.ts';
 import { HelperLink, NotConnectedError } from './client-link.ts';
-import type { ConnectOptions, HelperClient, HelperEvents, HelperStatus, Page } from './client.ts';
+import { BastionError } from './errors.ts';
+import type { ConnectOptions, HelperClient, HelperEvents, HelperStatus, Page, SimulationAnswer } from './client.ts';
 import { ClientEvents } from './client-events.ts';
 import { StatusReader } from './client-status.ts';
-import { array, oneOf, string, text, u32 } from './codec.ts';
+import { array, bool, oneOf, string, text, u32, u64 } from './codec.ts';
 import type { WireType } from './codec.ts';
 import { INTERFACES, WIRE_LIMITS } from './names.ts';
 import type { IncomingMessage } from './transport.ts';
 import {
-  PROMPT_ENDS, agentOptions, agentRegistration, answer, answerResult, check, explanation, flowFilter, flowInfo, loadError, longText,
-  mode, modeOptions, packetInfo, promptInfo, ruleEdit, ruleInfo, subscribeOptions, totalsInfo,
+  DISMISS_LIMIT, PROMPT_ENDS, agentOptions, agentRegistration, answer, answerResult, check, explanation, flowFilter, flowInfo,
+  loadError, longText, mode, modeOptions, packetInfo, profileInfo, promptInfo, ruleEdit, ruleInfo, safeguardInfo, subscribeOptions,
+  totalsInfo, totalsFilter, listInfo, applicationFilter, applicationInfo, rehashRow, rehashSummary, IMPORT_ITEMS, importItem,
+  importSummary, networkInterface, networkState, networkZone, networkContainer, inboundAllow, proposal, proposeOptions, ruleChange, ruleFinding, simulation, simulationRow,
 } from './types.ts';
 import type {
-  AgentRegistration, Answer, AnswerResult, Check, Explanation, FlowInfo, LoadError, PromptInfo, RuleEdit, RuleInfo, TotalsInfo,
+  AgentRegistration, Answer, AnswerResult, Check, Explanation, FlowInfo, LoadError, ProfileInfo, PromptInfo, Proposal, ProposeOptions, RuleChange, RuleEdit,
+  RuleFinding,
+  RuleInfo, SafeguardInfo, TotalsInfo, TotalsFilter, ListInfo, ApplicationFilter, ApplicationInfo, RehashInfo, RehashSummary, FlowFilter,
+  NetworkInterface, NetworkState, NetworkZone, NetworkContainer, InboundAllow,
 } from './types.ts';
+import { historyState } from './types.ts';
+import type { GroupBy, HistoryState, SubscribeOptions } from './types.ts';
 import type { Mode } from './vocabulary.ts';
 
 /** An agent that the helper refused after a restart, for instance because another was faster, tries again. */
 const RESTORE_AGAIN_MS = 5000;
+const ID_BASE = 36;
 const id = text(64);
 const cursor = text(128);
 const promptEnd = oneOf(PROMPT_ENDS);
@@ -28,15 +37,17 @@ type Types = readonly WireType<unknown>[];
 
 /** Implements HelperClient on one link. */
 export class LinkedHelper implements HelperClient {
+  readonly #options: ConnectOptions;
   readonly #link: HelperLink;
   readonly #events = new ClientEvents();
   readonly #status: StatusReader;
   #agentWanted = false;
-  #subscription: { readonly packets: boolean } | null = null;
+  #subscription: SubscribeOptions | null = null;
   #restoreTimer: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(options: ConnectOptions) {
+    this.#options = options;
     this.#link = new HelperLink(options, {
       presence: (there) => {
         this.#presence(there);
@@ -77,6 +88,24 @@ export class LinkedHelper implements HelperClient {
 
   async resume(): Promise<void> {
     await this.#helper('Resume', [], [], []);
+  }
+
+  async safeguard(): Promise<SafeguardInfo> {
+    const [info] = await this.#helper('Safeguard', [], [], [safeguardInfo]);
+    return info;
+  }
+
+  async endSafeguard(): Promise<void> {
+    await this.#helper('EndSafeguard', [], [], []);
+  }
+
+  async profiles(): Promise<readonly ProfileInfo[]> {
+    const [rows] = await this.#helper('Profiles', [], [], [array(profileInfo)]);
+    return rows;
+  }
+
+  async setProfile(profile: string): Promise<void> {
+    await this.#helper('SetProfile', [string], [profile], []);
   }
 
   async reload(): Promise<readonly LoadError[]> {
@@ -120,9 +149,44 @@ export class LinkedHelper implements HelperClient {
     await this.#rules('Remove', [id], [ruleId], []);
   }
 
+  async setGroup(group: string, enabled: boolean): Promise<void> {
+    await this.#rules('SetGroup', [text(64), bool], [group, enabled], []);
+  }
+
   async exportRules(format: string): Promise<string> {
     const [exported] = await this.#rules('Export', [string], [format], [longText]);
     return exported;
+  }
+
+  async listLists(): Promise<readonly ListInfo[]> {
+    const [lists] = await this.#rules('Lists', [], [], [array(listInfo)]);
+    return lists;
+  }
+
+  async updateLists(ids: readonly string[]): Promise<void> {
+    await this.#rules('UpdateLists', [array(id)], [ids], []);
+  }
+
+  async importRules(format: string, content: string, dryRun: boolean): ReturnType<HelperClient['importRules']> {
+    const output = [array(importItem, IMPORT_ITEMS), importSummary] as const;
+    const [items, summary] = await this.#rules('Import', [string, longText, bool], [format, content, dryRun], output);
+    return { items, summary };
+  }
+
+  async proposeRules(options: ProposeOptions): Promise<readonly Proposal[]> {
+    const [rows] = await this.#rules('Propose', [proposeOptions], [options], [array(proposal)]);
+    return rows;
+  }
+
+  async simulateRules(changes: readonly RuleChange[], sinceMs: number): Promise<SimulationAnswer> {
+    const output = [simulation, array(simulationRow)] as const;
+    const [summary, rows] = await this.#rules('Simulate', [array(ruleChange), u64], [changes, sinceMs], output);
+    return { summary, rows };
+  }
+
+  async reviewRules(): Promise<readonly RuleFinding[]> {
+    const [rows] = await this.#rules('Review', [], [], [array(ruleFinding)]);
+    return rows;
   }
 
   async registerAgent(): Promise<AgentRegistration> {
@@ -151,15 +215,38 @@ export class LinkedHelper implements HelperClient {
     return { rows, next };
   }
 
-  async queryFlows(
-    filter: { readonly path?: string; readonly uid?: number }, limit: number, from: string,
-  ): Promise<Page<FlowInfo>> {
+  async holdPrompt(nonce: string): Promise<number> {
+    const [leftMs] = await this.#prompts('Hold', [id], [nonce], [u64], true);
+    return leftMs;
+  }
+
+  async dismissPrompts(nonces: readonly string[]): Promise<number> {
+    const [count] = await this.#prompts('Dismiss', [array(id, DISMISS_LIMIT)], [nonces], [u32]);
+    return count;
+  }
+
+  async queryFlows(filter: FlowFilter, limit: number, from: string): Promise<Page<FlowInfo>> {
     const output = [array(flowInfo), string] as const;
     const [rows, next] = await this.#activity('Query', [flowFilter, ...paged], [filter, pageSize(limit), from], output);
     return { rows, next };
   }
 
-  async subscribe(options: { readonly packets: boolean }): Promise<void> {
+  async indexFlows(filter: FlowFilter, from: string): Promise<Page<string>> {
+    const [ids, next] = await this.#activity('Index', [flowFilter, cursor], [filter, from], [longText, string]);
+    return { rows: idsOf(ids), next };
+  }
+
+  async groupFlows(filter: FlowFilter, by: GroupBy): ReturnType<HelperClient['groupFlows']> {
+    const [rows, sinceMs] = await this.#activity('Group', [flowFilter, string], [filter, by], [array(totalsInfo), u64]);
+    return { rows, sinceMs };
+  }
+
+  async historyState(): Promise<HistoryState> {
+    const [found] = await this.#activity('HistoryState', [], [], [historyState]);
+    return found;
+  }
+
+  async subscribe(options: SubscribeOptions & { readonly packets: boolean }): Promise<void> {
     const before = this.#subscription;
     this.#subscription = options;
     try {
@@ -180,9 +267,65 @@ export class LinkedHelper implements HelperClient {
     return found;
   }
 
-  async totals(): Promise<readonly TotalsInfo[]> {
-    const [rows] = await this.#activity('Totals', [string, string], ['helper', 'application'], [array(totalsInfo)]);
+  totals(): Promise<readonly TotalsInfo[]> {
+    return this.historyTotals('helper', 'application');
+  }
+
+  async historyTotals(range: string, by: string, filter?: TotalsFilter): Promise<readonly TotalsInfo[]> {
+    const output = [array(totalsInfo)] as const;
+    const [rows] = filter === undefined
+      ? await this.#activity('Totals', [string, string], [range, by], output)
+      : await this.#activity('TotalsOf', [totalsFilter, string, string], [filter, range, by], output);
     return rows;
+  }
+
+  async listApplications(filter: ApplicationFilter, limit: number, from: string): Promise<Page<ApplicationInfo>> {
+    const output = [array(applicationInfo), string] as const;
+    const input = [applicationFilter, ...paged] as const;
+    const [rows, next] = await this.#applications('List', input, [filter, pageSize(limit), from], output);
+    return { rows, next };
+  }
+
+  async rehash(ids: readonly string[]): Promise<readonly RehashInfo[]> {
+    const [rows] = await this.#applications('Rehash', [array(string)], [ids], [array(rehashRow)], true);
+    return rows;
+  }
+
+  async rehashAll(): Promise<RehashSummary> {
+    const [summary] = await this.#applications('RehashAll', [], [], [rehashSummary], true);
+    return summary;
+  }
+
+  async clearHistory(): Promise<void> {
+    await this.#activity('ClearHistory', [], [], []);
+  }
+
+  async listInterfaces(limit: number, from: string): Promise<Page<NetworkInterface>> {
+    const [rows, next] = await this.#network('ListInterfaces', paged, [pageSize(limit), from], [array(networkInterface), string]);
+    return { rows, next };
+  }
+
+  async listZones(limit: number, from: string): Promise<Page<NetworkZone>> {
+    const [rows, next] = await this.#network('ListZones', paged, [pageSize(limit), from], [array(networkZone), string]);
+    return { rows, next };
+  }
+
+  async listContainers(limit: number, from: string): Promise<Page<NetworkContainer>> {
+    const [rows, next] = await this.#network('ListContainers', paged, [pageSize(limit), from], [array(networkContainer), string]);
+    return { rows, next };
+  }
+
+  async setInbound(zone: string, policy: 'off' | 'allow' | 'deny', allow: readonly InboundAllow[]): Promise<void> {
+    await this.#network('SetInbound', [string, string, array(inboundAllow)], [zone, policy, allow], []);
+  }
+
+  async network(): Promise<NetworkState> {
+    const [state] = await this.#network('Current', [], [], [networkState]);
+    return state;
+  }
+
+  another(): HelperClient {
+    return new LinkedHelper(this.#options);
   }
 
   close(): void {
@@ -212,15 +355,27 @@ export class LinkedHelper implements HelperClient {
   }
 
   #prompts<const I extends Types, const O extends Types>(
-    member: string, input: I, values: ClientCall<I, O>['values'], output: O,
+    member: string, input: I, values: ClientCall<I, O>['values'], output: O, quiet = false,
   ): Promise<ClientResult<O>> {
-    return this.#link.call({ interface: INTERFACES.prompts, member, input, values, output });
+    return this.#link.call({ interface: INTERFACES.prompts, member, input, values, output, quiet });
   }
 
   #activity<const I extends Types, const O extends Types>(
     member: string, input: I, values: ClientCall<I, O>['values'], output: O,
   ): Promise<ClientResult<O>> {
     return this.#link.call({ interface: INTERFACES.activity, member, input, values, output });
+  }
+
+  #applications<const I extends Types, const O extends Types>(
+    member: string, input: I, values: ClientCall<I, O>['values'], output: O, long = false,
+  ): Promise<ClientResult<O>> {
+    return this.#link.call({ interface: INTERFACES.applications, member, input, values, output, long });
+  }
+
+  #network<const I extends Types, const O extends Types>(
+    member: string, input: I, values: ClientCall<I, O>['values'], output: O,
+  ): Promise<ClientResult<O>> {
+    return this.#link.call({ interface: INTERFACES.network, member, input, values, output });
   }
 
   #presence(there: boolean): void {
@@ -282,9 +437,34 @@ export class LinkedHelper implements HelperClient {
       case `${INTERFACES.activity}.PacketsObserved`:
         this.#events.emit('packets', array(packetInfo).decode(signal.body()[0], signal.member));
         return;
+      case `${INTERFACES.applications}.Changed`:
+        this.#events.emit('applicationsChanged');
+        return;
+      case `${INTERFACES.network}.Changed`:
+        this.#events.emit('networkChanged');
+        return;
+      case `${INTERFACES.applications}.RehashProgress`: {
+        const [done, total] = signal.body();
+        this.#events.emit('rehashProgress', u64.decode(done, 'done'), u64.decode(total, 'total'));
+        return;
+      }
       default:
     }
   }
+}
+
+/** The ids of `f1a 1 1 5`. Throws BastionError for what is no such text. */
+function idsOf(text: string): readonly string[] {
+  if (text === '') return [];
+  const [first = '', ...steps] = text.split(' ');
+  let number = Number.parseInt(first.slice(1), ID_BASE);
+  const ids = [first];
+  for (const step of steps) {
+    number -= Number.parseInt(step, ID_BASE);
+    ids.push(`f${number.toString(ID_BASE)}`);
+  }
+  if (!(number >= 0)) throw new BastionError('Failed', 'The list of flows cannot be read.');
+  return ids;
 }
 
 function pageSize(limit: number): number {

@@ -12,6 +12,8 @@ const MAX_VALUES = 262_144;
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** The helper itself gives up a dialog after five minutes. */
 const DIALOG_TIMEOUT_MS = 330_000;
+/** Hashing every program of a machine, after a dialog. */
+const LONG_TIMEOUT_MS = 3_600_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_LONGEST_MS = 5000;
 
@@ -44,6 +46,8 @@ export interface ClientCall<I extends readonly WireType<unknown>[], O extends re
   readonly output: O;
   /** Never a dialog, whatever the client was made for. */
   readonly quiet?: boolean;
+  /** It may take as long as a dialog even without one; the helper's life is looked after meanwhile. */
+  readonly long?: boolean;
 }
 
 /** The values that a call returns. */
@@ -135,9 +139,9 @@ export class HelperLink {
       body,
       interactive,
       noAutoStart: true,
-      timeoutMs: interactive ? DIALOG_TIMEOUT_MS : this.#timeoutMs,
+      timeoutMs: request.long === true ? LONG_TIMEOUT_MS : interactive ? DIALOG_TIMEOUT_MS : this.#timeoutMs,
     });
-    return interactive ? this.#whileAlive(bus, owner, call) : call;
+    return interactive || request.long === true ? this.#whileAlive(bus, owner, call) : call;
   }
 
   /** A dialog may take minutes; a helper that does not answer a ping within `timeoutMs` in all hangs. */

@@ -26,6 +26,13 @@ function read<T>(all: Values, name: string, type: WireType<T>): T {
   return type.decode(found instanceof Variant ? found.value : undefined, name);
 }
 
+/** An older helper tells nothing of it. */
+function trialOf(all: Values): Pick<HelperStatus, 'trial'> {
+  if (all['TrialEnds'] === undefined || all['TrialBefore'] === undefined) return {};
+  const endsMs = read(all, 'TrialEnds', u64);
+  return endsMs === 0 ? {} : { trial: { before: read(all, 'TrialBefore', string), endsMs } };
+}
+
 function statusOf(all: Values, loadErrors: readonly LoadError[]): HelperStatus {
   return {
     version: read(all, 'Version', string),
@@ -34,6 +41,8 @@ function statusOf(all: Values, loadErrors: readonly LoadError[]): HelperStatus {
     degradedReasons: read(all, 'DegradedReasons', array(degradedReason)),
     statistics: read(all, 'Statistics', statistics),
     pausedUntilMs: read(all, 'PausedUntil', u64),
+    ...trialOf(all),
+    profile: read(all, 'Profile', string),
     loadErrors,
   };
 }

@@ -74,7 +74,7 @@ export const bool: WireType<boolean> = {
 export function text(limit: number = WIRE_LIMITS.stringLength): WireType<string> {
   return {
     signature: 's',
-    encode: (value) => value.replaceAll('\0', '\u{fffd}'),
+    encode: (value) => withoutNul(value, limit),
     decode(value, where) {
       if (typeof value !== 'string' || value.length > limit || value.includes('\0')) {
         bad(where, `a text of at most ${String(limit)} characters`);
@@ -84,6 +84,13 @@ export function text(limit: number = WIRE_LIMITS.stringLength): WireType<string>
   };
 }
 export const string = text();
+
+/** D-Bus has no NUL: it is spelled out like all that cannot be seen, or becomes U+FFFD where the limit leaves no room for that. */
+function withoutNul(value: string, limit: number): string {
+  if (!value.includes('\0')) return value;
+  const spelled = value.replaceAll('\0', '\\u{0}');
+  return spelled.length <= limit ? spelled : value.replaceAll('\0', '\u{fffd}');
+}
 
 /** A string that is one of `values`. */
 export function oneOf<const V extends readonly string[]>(values: V): WireType<V[number]> {

@@ -217,7 +217,7 @@ export class BusConnection {
 
   /** Answers a call with an error of this D-Bus name. */
   replyError(call: IncomingMessage, errorName: string, text: string): void {
-    this.#answer(call, { type: MESSAGE.error, errorName, signature: 's', body: [text.replaceAll('\0', '')] });
+    this.#answer(call, { type: MESSAGE.error, errorName, signature: 's', body: [text.replaceAll('\0', '\\u{0}')] });
   }
 
   /** The one handler of calls that come in. Without one every call is refused. */

@@ -69,10 +69,41 @@ export type Confidence = 'certain' | 'likely' | 'unknown';
  */
 export const KERNEL_PATH = 'kernel';
 
-/** What a rule names. */
+/**
+ * Whether a program's file is the one that it was known as. valid: the trusted hash, the package's checksum, or the hash that
+ * it had when it was first seen. changed: another one; allow rules that name the program are suspended. unknown: nothing to
+ * compare with.
+ */
+export const INTEGRITIES = ['valid', 'changed', 'unknown'] as const;
+export type Integrity = (typeof INTEGRITIES)[number];
+
+/** What a rule names. A part that is absent is not known, and no rule that names it matches. */
 export interface Identity {
   /** Absolute path in the helper's mount namespace, or null when none is known. */
   readonly path: string | null;
+  /** Distribution package that the file belongs to, such as `firefox-esr`; only where the file has its recorded checksum. */
+  readonly package?: string;
+  /** Flatpak application id, such as `org.mozilla.firefox`; the file lies in the root-owned deployment. */
+  readonly flatpak?: string;
+  /** Snap name; the file lies in a mounted snap. */
+  readonly snap?: string;
+  /** Absolute path of the AppImage's regular file. */
+  readonly appImage?: string;
+  /** The program runs scripts of others: python, node, bash and their like. */
+  readonly interpreter?: boolean;
+  /** Absolute path of the script that the interpreter was started with. */
+  readonly script?: string;
+  /** exec: the kernel recorded it. claimed: from a command line that the process could have written itself. */
+  readonly scriptEvidence?: 'exec' | 'claimed';
+  /** Of the script's file; `integrity` is the interpreter's. */
+  readonly scriptIntegrity?: Integrity;
+  /** The script's hash stands in applications.toml. */
+  readonly scriptTrusted?: boolean;
+  /** SHA-256 of the file (of the AppImage, the script where they are named), 64 small hexadecimal digits. */
+  readonly sha256?: string;
+  readonly integrity?: Integrity;
+  /** The hash stands in applications.toml. */
+  readonly trusted?: boolean;
 }
 
 /**
@@ -88,11 +119,26 @@ export interface KnownName {
   readonly source: NameSource;
 }
 
+/** A container of an engine at one end of a flow. Name and image are its maker's own text. */
+export interface ContainerEnd {
+  readonly engine: 'docker' | 'podman';
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** sender: the flow is its own. receiver: the flow goes into it. */
+  readonly side: 'sender' | 'receiver';
+  /** It is this one and no other: what allows rests on no less. What refuses is content with a guess. */
+  readonly certain: boolean;
+}
+
 /** One ancestor of a process, the nearest first. */
 export interface Ancestor {
   readonly pid: number;
   readonly path: string | null;
   readonly command: string;
+  /** What rules may name it by: only where the kernel recorded the file and the path is that file now. */
+  readonly identity?: Identity;
 }
 
 export interface Attribution {
@@ -107,6 +153,8 @@ export interface Attribution {
   readonly confidence: Confidence;
   /** At most 8; empty when the parents have gone or were not asked for. */
   readonly ancestors: readonly Ancestor[];
+  /** kernel: recorded at fork and exec, right after parents have exited. procfs: as it is now. Absent: not known. */
+  readonly lineage?: 'kernel' | 'procfs';
 }
 
 /** allow | deny: refused at once with RST or ICMP | drop: silent | ask */
@@ -150,9 +198,37 @@ export interface Schedule {
   readonly toMinute: number;
 }
 
-/** What a rule matches. An absent key matches anything. */
-export interface RuleMatch {
+/** The parts of an identity that a rule can name; all that are given have to be so. */
+export interface ProgramMatch {
   readonly path?: string;
+  readonly package?: string;
+  readonly flatpak?: string;
+  readonly snap?: string;
+  readonly appImage?: string;
+  readonly script?: string;
+  readonly sha256?: string;
+}
+
+/** What a rule matches. An absent key matches anything. */
+export interface RuleMatch extends ProgramMatch {
+  /** Only while the file's hash stands in applications.toml. */
+  readonly pin?: boolean;
+  /** Also programs that the named one started, directly or through others. */
+  readonly includeChildren?: boolean;
+  /** With the path of an interpreter: whatever script it runs. Without it an allow rule covers no script. */
+  readonly allScripts?: boolean;
+  /** A container by its name, its whole id or the first 12 digits of it; `web-*` for every name that begins so. */
+  readonly container?: string;
+  /** One of the programs that started it. */
+  readonly ancestor?: ProgramMatch;
+  /** `example.org`, or `*.example.org` for all names below it (and not the name itself). Small letters, ASCII. */
+  readonly domain?: string;
+  /** Id of a `[[list]]` of bastion.toml. */
+  readonly list?: string;
+  /** Name of a zone: what leaves by one of its interfaces. */
+  readonly zone?: string;
+  /** Output interface, or the beginning of several with `*` at the end. */
+  readonly interface?: string;
   readonly uid?: number;
   /** Address or CIDR prefix, canonical text. */
   readonly address?: string;
@@ -171,23 +247,32 @@ export interface Rule {
   /** Shown name; the id where none was given. */
   readonly name: string;
   readonly action: RuleAction;
+  /** In force: switched on, and its group is not switched off. */
   readonly enabled: boolean;
+  /** Only where its group is switched off; then this is what the rule itself says. */
+  readonly groupOff?: { readonly enabled: boolean };
   readonly match: RuleMatch;
   readonly lifetime: Lifetime;
   /** -1000 to 1000, default 0; the higher goes first within a tier. */
   readonly priority: number;
   readonly tier: Tier;
   readonly group: string;
+  /** Only while this profile is the active one; absent: in every profile. */
+  readonly profile?: string;
   /** Milliseconds since 1970; the older of two equal rules wins. */
   readonly created: number;
   /** File name and line of its `[[rule]]`; null for one that lives in memory. */
   readonly source: { readonly file: string; readonly line: number } | null;
 }
 
+/** How the text of a list is read. auto: as it looks. Others leave out what is written otherwise. See docs/rules.md. */
+export const LIST_FORMATS = ['auto', 'hosts', 'domains', 'cidr', 'adblock'] as const;
+export type ListFormat = (typeof LIST_FORMATS)[number];
+
 /** Why a decision was taken. */
 export const REASONS = [
-  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'reply', 'forwarded', 'limit',
-  'helper-stopping',
+  'rule', 'mode-learning', 'paused', 'default-action', 'prompt-answer', 'prompt-expired', 'no-owner', 'reply', 'forwarded', 'limit', 'safeguard',
+  'helper-stopping', 'remembered', 'inbound',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

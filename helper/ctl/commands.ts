@@ -10,10 +10,15 @@ import type { Entry, Invocation, ProgramText, Verb } from './tree.ts';
 import { activityVerbs } from './verbs/activity.ts';
 import { applications } from './verbs/applications.ts';
 import { doctorVerbs } from './verbs/doctor.ts';
+import { history } from './verbs/history.ts';
+import { learn } from './verbs/learn.ts';
 import { modeVerbs } from './verbs/modes.ts';
 import { monitor } from './verbs/monitor.ts';
+import { network } from './verbs/network.ts';
 import { oneOf } from './verbs/options.ts';
+import { profile } from './verbs/profile.ts';
 import { prompts } from './verbs/prompts.ts';
+import { rescueVerb } from './verbs/rescue.ts';
 import { rules } from './verbs/rules.ts';
 import { status } from './verbs/status.ts';
 import { VERSION } from './version.ts';
@@ -51,7 +56,8 @@ const hiddenVerbs: readonly Verb[] = [
 
 /** In the order of the help. */
 export const COMMANDS: readonly Entry[] = [
-  status, ...modeVerbs, rules, prompts, agentVerb, monitor, ...activityVerbs, applications, ...doctorVerbs, ...hiddenVerbs,
+  status, ...modeVerbs, rules, learn, profile, network, prompts, agentVerb, monitor, history, ...activityVerbs, applications, ...doctorVerbs, rescueVerb,
+  ...hiddenVerbs,
 ];
 
 export const PROGRAM_TEXT: ProgramText = {

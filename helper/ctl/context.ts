@@ -1,6 +1,6 @@
 /** What every command gets: the streams, the way to the helper, and how to write. */
+import { allRows } from '../contract/pages.ts';
 import type { ConnectOptions, HelperClient, Page } from '../contract/client.ts';
-import { WIRE_LIMITS } from '../contract/names.ts';
 import type { Io } from './io.ts';
 import { makeBridge } from './bridge.ts';
 import type { Bridge } from './bridge.ts';
@@ -125,17 +125,11 @@ export class Context {
 /** Rows that a command takes at most by reading page after page; a helper that never ends its list must not hang us. */
 export const MOST_ROWS = 1_000_000;
 
+/** Pages of a list may be empty before its end, but not for ever. */
+
 /** All rows of a paged list, at most `limit`. */
 export async function readAll<T>(
   read: (limit: number, cursor: string) => Promise<Page<T>>, limit: number = MOST_ROWS,
 ): Promise<readonly T[]> {
-  const rows: T[] = [];
-  let cursor = '';
-  do {
-    const found = await read(Math.min(WIRE_LIMITS.pageRows, limit - rows.length), cursor);
-    rows.push(...found.rows);
-    if (found.rows.length === 0) break;
-    cursor = found.next;
-  } while (cursor !== '' && rows.length < limit);
-  return rows.slice(0, limit);
+  return (await allRows(read, limit)).rows;
 }

@@ -50,7 +50,7 @@ export interface Verb {
   run(context: Context, invocation: Invocation): Promise<ExitCode>;
 }
 
-/** A thing with verbs of its own; without one, the first of them runs. */
+/** A thing with verbs of its own; without one, the first of them runs, with its options. */
 export interface Noun {
   readonly name: string;
   readonly about: string;
@@ -118,7 +118,19 @@ function examplesText(examples: readonly string[] | undefined): string {
   return `\nExamples:\n${examples.map((line) => `  bastionctl ${line}\n`).join('')}`;
 }
 
-function addVerb(parent: Command, verb: Verb, path: string, found: (what: Found) => void, root: Command): Command {
+/** What was given after a verb's name and was taken for the noun's, because the noun has the options of its first verb. */
+function takenByNoun(parent: Command, own: readonly OptionSpec[], verb: Verb): OptionValues {
+  const taken = valuesOf(parent, own);
+  for (const [name, value] of Object.entries(taken)) {
+    if (value === undefined || verb.options?.some((spec) => spec.name === name) === true) continue;
+    throw new UsageError(`unknown option '--${name}'`);
+  }
+  return Object.fromEntries(Object.entries(taken).filter(([, value]) => value !== undefined));
+}
+
+function addVerb(
+  parent: Command, verb: Verb, path: string, found: (what: Found) => void, root: Command, own: readonly OptionSpec[] = [],
+): Command {
   const command = parent.command(verb.name, { hidden: verb.hidden === true })
     .summary(verb.about)
     .description(verb.text === undefined ? `${verb.about}.` : `${verb.about}.\n\n${verb.text}`)
@@ -128,7 +140,7 @@ function addVerb(parent: Command, verb: Verb, path: string, found: (what: Found)
   return command.action(() => found({
     path: `${path} ${verb.name}`,
     verb,
-    invocation: { args: command.args, options: valuesOf(command, verb.options ?? []) },
+    invocation: { args: command.args, options: { ...valuesOf(command, verb.options ?? []), ...takenByNoun(parent, own, verb) } },
     globals: valuesOf(root, GLOBAL_OPTIONS),
   }));
 }
@@ -138,8 +150,10 @@ function addNoun(root: Command, noun: Noun, found: (what: Found) => void): void 
     .summary(noun.about)
     .description(`${noun.about}. Without a command: ${noun.verbs[0].name}.`)
     .allowExcessArguments();
+  const own = noun.verbs[0].options ?? [];
+  for (const spec of own) command.addOption(option(spec));
   const path = `bastionctl ${noun.name}`;
-  for (const verb of noun.verbs) addVerb(command, verb, path, found, root);
+  for (const verb of noun.verbs) addVerb(command, verb, path, found, root, own);
   const names = noun.verbs.map((verb) => verb.name);
   command.action(() => {
     if (command.args.length > 0) {
@@ -148,7 +162,7 @@ function addNoun(root: Command, noun: Noun, found: (what: Found) => void): void 
     found({
       path: `${path} ${noun.verbs[0].name}`,
       verb: noun.verbs[0],
-      invocation: { args: [], options: {} },
+      invocation: { args: [], options: valuesOf(command, own) },
       globals: valuesOf(root, GLOBAL_OPTIONS),
     });
   });

@@ -10,6 +10,7 @@ export interface FullAnswer {
   readonly action: Answer['action'];
   readonly lifetime: Lifetime;
   readonly scope: Scope;
+  readonly includeChildren: boolean;
 }
 
 /** Longest answer with an end: ten years, beyond which `always` is meant. */
@@ -49,5 +50,12 @@ export function completeAnswer(answer: Answer, offered: Choices, expired: boolea
   if (!offered.scopes.includes(scope)) {
     throw new BastionError('InvalidArgument', `scope: this prompt offers ${offered.scopes.join(', ')}.`);
   }
-  return { action: answer.action, lifetime: lifetimeOf(name, answer.until_ms, nowMs), scope };
+  const includeChildren = answer.include_children === true;
+  if (includeChildren && (name === 'once' || name === 'process')) {
+    throw new BastionError('InvalidArgument', `include_children: not with the lifetime '${name}', which is for this process alone.`);
+  }
+  if (includeChildren && !offered.children) {
+    throw new BastionError('InvalidArgument', 'include_children: this program could not be named by a rule, and so not what it starts.');
+  }
+  return { action: answer.action, lifetime: lifetimeOf(name, answer.until_ms, nowMs), scope, includeChildren };
 }

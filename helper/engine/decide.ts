@@ -1,9 +1,11 @@
 /** From a flow and what the rules say to a decision. The default of everything that cannot decide is refusal. */
 import { assertNever } from '../contract/errors.ts';
-import type { Decision, Forwarded, Mode, Rule, RuleAction, Verdict } from '../contract/vocabulary.ts';
+import type { ContainerEnd, Decision, Forwarded, KnownName, Mode, Rule, RuleAction, Verdict } from '../contract/vocabulary.ts';
 import type { Facts } from '../policy/facts.ts';
 import type { Outcomes } from '../policy/forms.ts';
+import { isLookup } from '../prompt/question.ts';
 import type { Ask } from '../ports.ts';
+import type { InboundLimits } from './inbound.ts';
 
 /** What the helper is set to at one moment. */
 export interface Posture {
@@ -12,6 +14,10 @@ export interface Posture {
   readonly defaultAction: RuleAction;
   readonly untracked: 'drop' | 'pass';
   readonly forwarded: Forwarded;
+  /** Which answers to peers are refused whatever allows them; absent: none. */
+  readonly inbound?: Pick<InboundLimits, 'refuses'>;
+  /** Goes with `inbound`. */
+  readonly requireKernelIdentity?: boolean;
 }
 
 /** In place of a user for a forwarded flow: the uid that its owner record carries says who is asked, and no rule matches it. */
@@ -23,20 +29,26 @@ interface Flow {
   readonly facts: Facts;
 }
 
-/** What rules may know of a held flow. */
-export function factsOf({ attribution, tuple }: Ask): Facts {
-  const { owner, identity, claimedPath, confidence, evidence } = attribution;
+/** What rules may know of a held flow; `names` are those that it may have come from, `containers` those at its ends. */
+export function factsOf(
+  { attribution, tuple, dnsQuestion, interfaceName, origin }: Ask, names: readonly KnownName[] = [], containers: readonly ContainerEnd[] = [],
+): Facts {
+  const { owner, identity, claimedPath, confidence, evidence, ancestors, lineage } = attribution;
+  const where = { tuple, names, interfaceName, isLookup: isLookup(tuple, dnsQuestion), ...(containers.length === 0 ? {} : { containers }) };
   if (owner?.forwardedFrom !== undefined) {
-    return { path: null, claimedPath: null, confidence: 'unknown', evidence: 'none', uid: NO_USER, process: null, tuple };
+    return { path: null, claimedPath: null, confidence: 'unknown', evidence: 'none', uid: NO_USER, process: null, ancestors: [], ...where };
   }
   return {
+    ...where,
+    identity,
+    // Nobody starts the kernel.
+    ...(origin === 'kernel' ? { ancestors: [] } : lineage === undefined ? {} : { ancestors, lineage }),
     path: identity.path,
     claimedPath,
     confidence: owner === null ? 'unknown' : confidence,
     evidence: owner === null ? 'none' : evidence,
     uid: owner?.uid ?? null,
     process: owner,
-    tuple,
   };
 }
 
@@ -59,13 +71,20 @@ function byForwarded(action: RuleAction | null, evaluation: Winner, setting: For
   return { action: setting, reason: 'forwarded', ruleId: null };
 }
 
+/** Did the peer speak to a port that is open for another program only? */
+function isForAnother(facts: Facts, { inbound, requireKernelIdentity = false }: Posture): boolean {
+  return inbound?.refuses(facts, { requireKernelIdentity }) === true;
+}
+
 /**
- * `ask` means: nobody has decided yet, raise a prompt. Deny rules hold in every mode and while paused; allow rules are named
+ * `ask` means: nobody has decided yet, raise a prompt. Deny rules, and what zones let in for certain programs only, hold in every mode and while paused; allow rules are named
  * as the reason even where the mode would have allowed anyway.
  */
 export function decide({ ask, facts }: Flow, evaluation: Winner, posture: Posture): Decision {
   const action = evaluation.rule?.action ?? null;
-  if (action === 'deny' || action === 'drop' || action === 'allow') return byRule(action, evaluation);
+  if (action === 'deny' || action === 'drop') return byRule(action, evaluation);
+  if (ask.answersPeer && isForAnother(facts, posture)) return { action: 'drop', reason: 'inbound', ruleId: null };
+  if (action === 'allow') return byRule(action, evaluation);
   if (posture.paused) return { action: 'allow', reason: 'paused', ruleId: null };
   if (posture.mode === 'learning') return { action: 'allow', reason: 'mode-learning', ruleId: null };
   if (ask.origin === 'forwarded') return byForwarded(action, evaluation, posture.forwarded);

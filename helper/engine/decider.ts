@@ -4,7 +4,7 @@ import type { Decision, Rule, RuleAction } from '../contract/vocabulary.ts';
 import type { Facts } from '../policy/facts.ts';
 import type { Moment } from '../policy/facts.ts';
 import { widestForm } from '../policy/forms.ts';
-import type { Wide } from '../policy/forms.ts';
+import type { Outcomes, Wide } from '../policy/forms.ts';
 import { remembering } from '../policy/remembering.ts';
 import type { Remembering } from '../policy/remembering.ts';
 import type { Evaluation } from '../policy/rule-index.ts';
@@ -20,6 +20,7 @@ import type { Memory } from './memory.ts';
 import { momentAfter } from './modes.ts';
 import { OnceTable } from './once.ts';
 import type { RuleBook } from './rule-book.ts';
+import { capOf } from './trial.ts';
 import type { Turn } from './turn.ts';
 
 /** One undecided flow. */
@@ -42,11 +43,26 @@ export interface DeciderParts {
   readonly ledger: Ledger;
   readonly slots: HitSlots;
   readonly gave: Gave;
+  /** Programs whose file was changed a moment ago are remembered like others. */
+  readonly trustNewFiles: boolean;
 }
 
 /** A flow that is answered `once` without a socket of its own to be known by (the fallback) is remembered this long. */
 const ONCE_BY_TUPLE_MS = 60_000;
 const MINUTE_MS = 60_000;
+/** The second in which a file was changed, and a clock that is read a little late. */
+const YOUNG_MS = 2000;
+
+/**
+ * The kernel knows a file by its change time in whole seconds: within that second another content can take its place under the
+ * same key.
+ */
+function mayChangeUnnoticed({ attribution: { owner } }: Ask, wallMs: number): boolean {
+  return owner !== null && owner.executable.ctimeSec > 0 && wallMs < owner.executable.ctimeSec * 1000 + YOUNG_MS;
+}
+
+/** What only a mode on trial says ends with it: it makes no memory of what rules say any wider. */
+const ON_TRIAL: Outcomes = { none: 'ask', ask: 'ask' };
 
 export class Decider {
   readonly #book: RuleBook;
@@ -55,8 +71,10 @@ export class Decider {
   readonly #slots: HitSlots;
   readonly #once = new OnceTable();
   readonly #followUps: FollowUps;
+  readonly #trustNewFiles: boolean;
 
-  constructor({ book, log, ledger, slots, gave }: DeciderParts) {
+  constructor({ book, log, ledger, slots, gave, trustNewFiles }: DeciderParts) {
+    this.#trustNewFiles = trustNewFiles;
     this.#book = book;
     this.#log = log;
     this.#ledger = ledger;
@@ -138,7 +156,8 @@ export class Decider {
   }
 
   #memory(held: Held, decision: Decision, evaluation: Evaluation, turn: Turn, before: Memory | null = null): Memory | null {
-    const { instant, capNs } = turn;
+    const { instant } = turn;
+    const capNs = capOf(decision, instant.bootNs, turn.capNs, turn.trial);
     const what = this.#remembering(held, decision, evaluation, turn, instant.moment);
     const hitSlot = decision.ruleId === null ? 0 : this.#slots.slotOf(decision.ruleId);
     const sameAfter = this.#sameAfter(held, decision, what, turn);
@@ -146,14 +165,19 @@ export class Decider {
   }
 
   #remembering(
-    { ask, facts }: Held, { action }: Pick<Decision, 'action'>, evaluation: Evaluation, { instant, posture }: Turn, { nowMs }: Moment,
+    { ask, facts }: Held, { action, reason }: Pick<Decision, 'action' | 'reason'>, evaluation: Evaluation,
+    { instant, posture, trial }: Turn, moment: Moment,
   ): Remembering {
-    const rules = facts.path === null || !hasProgramKey(ask) ? null : this.#book.index.rulesFor(facts.path);
+    const rules = facts.path === null || !hasProgramKey(ask) ? null : this.#book.index.rulesFor(facts);
     const wide: Wide | null = rules === null
       ? null
-      : widestForm({ rules, facts, nowMs, action, outcomes: outcomesOf({ ask, facts }, posture), reply: ask.answersPeer });
+      : widestForm({ rules, facts, moment, action, outcomes: trial === null ? outcomesOf({ ask, facts }, posture) : ON_TRIAL, reply: ask.answersPeer });
     const minuteLeftMs = MINUTE_MS - (instant.wallMs % MINUTE_MS);
-    return remembering(facts, evaluation, nowMs, { stream: isStream(ask), wide, minuteLeftMs });
+    // What learning lets pass it records, flow by flow. What servers answer would not be asked about anyway.
+    // The kernel's key of a program has no place for the port that it serves.
+    const limited = ask.answersPeer && posture.inbound !== undefined;
+    const each = limited || (reason === 'mode-learning' && !ask.answersPeer) || (action === 'allow' && !this.#trustNewFiles && mayChangeUnnoticed(ask, instant.wallMs));
+    return remembering(facts, evaluation, moment.nowMs, { stream: isStream(ask), wide, each, minuteLeftMs });
   }
 
   /** Would the same be remembered, as widely, at the moment when this memory ends? */

@@ -19,10 +19,17 @@ const BECAUSE: Readonly<Record<OrderStep, string>> = {
   port: 'its ports are more exact',
   protocol: 'its protocols are more exact',
   user: 'it names the user',
+  ancestor: 'it names who started the program',
   action: 'a refusal goes before an allowance',
   age: 'it is the older one',
   id: 'of two equal rules one goes first',
 };
+
+/** Why `rule` goes before `next`, as a clause: `it names the program`. Both match the flow. */
+export function whyBefore(rule: Rule, next: Rule): string {
+  const [first, second] = [rankRule(rule), rankRule(next)];
+  return BECAUSE[first === null || second === null ? 'id' : orderStep(first, second)];
+}
 
 function byRule(record: FlowRecord, rule: Rule | null, next: Rule | null): string {
   const done = DONE[record.decision.action];
@@ -58,8 +65,15 @@ function sentence(record: FlowRecord, rule: Rule | null, next: Rule | null): str
       return `${done} because it answers a peer that spoke first, and no rule refuses it`;
     case 'forwarded':
       return `${done} because of what bastion.toml says of forwarded packets (forwarded), and no rule decides`;
+    case 'inbound':
+      return `${done} because bastion.toml lets in connections to this port for another program only (allow of the zone, application)`;
     case 'limit':
       return `${done} without a prompt, because too many were waiting`;
+    case 'safeguard':
+      return `${done} without a prompt, because there were too many new connections (safeguard)`;
+    case 'remembered':
+      if (record.decision.ruleId === null) return `${done} in the kernel, by what it remembers of an earlier decision`;
+      return `${done} in the kernel, by what it remembers of ${rule === null ? `the rule ${record.decision.ruleId}, which is not there any more` : `${WHOSE[rule.tier]} “${rule.name}”`}`;
     case 'helper-stopping':
       return `${done} because the firewall was stopping`;
     default:

@@ -3,8 +3,9 @@
  * is decided again in the same turn, at the end of a memory only what ends. What nobody has decided any more is left out, and
  * the data path asks about it with its next packet.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { BootNs } from '../contract/vocabulary.ts';
-import type { DataPath, Logger, RememberedDecision, RememberedFlow } from '../ports.ts';
+import type { Ask, DataPath, IdentityNews, Logger, RememberedDecision, RememberedFlow } from '../ports.ts';
 import { Alarm } from './alarm.ts';
 import { factsOf } from './decide.ts';
 import type { Decider, Held } from './decider.ts';
@@ -25,12 +26,18 @@ const FILES_AT_ONCE = 256;
 const COUNT_AGAIN_NS = 1_000_000_000n;
 
 export interface MemoryDeskOptions {
-  readonly deps: Pick<EngineDeps, 'clock' | 'processes' | 'schedule'> & { readonly logger: Logger };
+  readonly deps: Pick<EngineDeps, 'clock' | 'identities' | 'lists' | 'processes' | 'schedule'> & { readonly logger: Logger };
   readonly book: RuleBook;
   readonly modes: Modes;
   readonly decider: Decider;
   readonly ledger: Ledger;
   readonly slots: HitSlots;
+  /** See `ContainerDesk.digest`. */
+  readonly containersDigest: (patterns: readonly string[]) => string;
+  /** The flow by what is known of its program now; null where that has to be looked up first. */
+  again(ask: Ask): Ask | null;
+  /** The flow with the containers that are at its ends now. */
+  within(held: Held): Held;
   /** A memory ends, or the file of a program was replaced: `renew` wants a turn. */
   onDue(): void;
 }
@@ -49,6 +56,16 @@ class Looks {
     this.#known.set(key, found);
     return found;
   }
+}
+
+/** Of a program that has to be looked at again first: what was known goes on counting, or it is asked about anew. */
+type Knowledge = 'as known before' | 'as known now';
+
+function sameMemories(before: readonly LedgerEntry[], after: readonly LedgerEntry[]): boolean {
+  return before.length === after.length && before.every((entry, index) => {
+    const then = after[index];
+    return then?.action === entry.action && isDeepStrictEqual(then.memory, entry.memory);
+  });
 }
 
 export class MemoryDesk {
@@ -80,23 +97,35 @@ export class MemoryDesk {
     this.#policy = null;
     this.#arm();
     if (dataPath === null) return;
-    dataPath.setGate(this.#options.modes.gate());
+    this.#set(dataPath);
     const policy = this.#assign();
     if (!dataPath.adopt(policy)) {
       ledger.fill([]);
       dataPath.replaceAll({ programs: [], flows: [], policy });
     }
-    slots.begin(dataPath.hits());
+    slots.begin(dataPath.hits(), dataPath.generation());
     this.#policy = policy;
     this.#arm();
   }
 
-  /** Rules, mode, pause or settings may be others now. */
+  /** Rules, mode, pause or settings may be others now. Programs are as they were known: of a change there, `refreshAll` tells. */
   refresh(turn: Turn): void {
     if (this.#dataPath === null) return;
-    this.#dataPath.setGate(this.#options.modes.gate());
+    this.#set(this.#dataPath);
     const policy = this.#assign();
     if (policy !== this.#policy) this.#replace(policy, this.#decideAll(turn), this.#dataPath);
+    this.#arm();
+  }
+
+  /** Programs may be others than they were known as: all is decided again. */
+  refreshAll(turn: Turn, news: IdentityNews): void {
+    const { ledger } = this.#options;
+    if (this.#dataPath === null || this.#policy === null) return;
+    const policy = this.#assign();
+    const entries = this.#decideAll(turn, 'as known now');
+    // No ledger knows what an earlier helper let the data path remember: it is not given up where nothing else changes.
+    if (news === 'more' && policy === this.#policy && this.#replaced.size === 0 && sameMemories(ledger.all(), entries)) ledger.fill(entries);
+    else this.#replace(policy, entries, this.#dataPath);
     this.#arm();
   }
 
@@ -123,18 +152,29 @@ export class MemoryDesk {
     this.#count(this.#dataPath);
   }
 
+  /** Decisions that a limit pushed out: they are asked about again. */
+  get lost(): number {
+    return this.#options.ledger.lost;
+  }
+
   close(): void {
     this.#dataPath = null;
     this.#endAlarm.set(null);
     this.#fileAlarm.set(null);
   }
 
+  #set(dataPath: DataPath): void {
+    const { modes } = this.#options;
+    dataPath.setGate(modes.gate());
+    // Without a history nothing is paid for it.
+    dataPath.setTellFlows(modes.settings.history?.enabled !== false);
+  }
+
   #assign(): bigint {
-    const { book, modes, slots } = this.#options;
-    const rules = book.inForce();
-    slots.assign(rules);
-    const { settings, mode, pausedUntilNs, sessions } = modes;
-    return fingerprint({ rules, settings, mode, pausedUntilNs, sessions });
+    const { book, containersDigest, deps: { identities, lists }, modes, slots } = this.#options;
+    slots.assign(book.countedIds());
+    const { settings, zones: { assigned }, mode, pausedUntilNs, sessions, trialTerms: trial } = modes;
+    return fingerprint({ rules: book.sum, settings, assigned, mode, pausedUntilNs, trial, sessions, contents: [identities.digest(), lists.digest(), containersDigest(book.sum.containers)] });
   }
 
   #count(dataPath: DataPath): void {
@@ -156,14 +196,14 @@ export class MemoryDesk {
     this.#replaced.clear();
     this.#count(dataPath);
     dataPath.replaceAll({ programs, flows, policy });
-    slots.begin(dataPath.hits());
+    slots.begin(dataPath.hits(), dataPath.generation());
     ledger.fill(entries);
     this.#policy = policy;
   }
 
-  #decideAll(turn: Turn): readonly LedgerEntry[] {
+  #decideAll(turn: Turn, programs: Knowledge = 'as known before'): readonly LedgerEntry[] {
     const files = new Looks();
-    return this.#options.ledger.all().map((entry) => this.#decide(entry, files, turn)).filter((entry) => entry !== null);
+    return this.#options.ledger.all().map((entry) => this.#decide(entry, files, turn, programs)).filter((entry) => entry !== null);
   }
 
   /** What goes on under the same key is written again; where anything else changes, all is replaced. */
@@ -200,28 +240,35 @@ export class MemoryDesk {
   }
 
   /** A failure leaves the flow undecided. */
-  #decide(entry: LedgerEntry, files: Looks, turn: Turn): LedgerEntry | null {
+  #decide(entry: LedgerEntry, files: Looks, turn: Turn, programs: Knowledge = 'as known before'): LedgerEntry | null {
     try {
-      const held = this.#verified(entry, files);
+      const verified = this.#verified(entry, files, programs);
+      if (verified === null) return null;
+      const held = this.#options.within(verified);
       const after = this.#options.decider.redecide(held, entry.memory, turn);
       if (after?.memory.lasting !== true) return null;
-      return { ...after, file: held === entry.held ? entry.file : '' };
+      return { ...after, file: held.ask.attribution.identity.path === null ? '' : entry.file };
     } catch (error: unknown) {
       this.#options.deps.logger.log('error', 'what was remembered could not be decided again', { error: String(error) });
       return null;
     }
   }
 
-  /** Is the program's file still the one that runs? If not, its path is a claim from now on. */
-  #verified({ held, file }: LedgerEntry, files: Looks): Held {
+  /** Is the program's file still the one that runs? If not, its path is a claim from now on. null: who it is is being looked up. */
+  #verified({ held, file }: LedgerEntry, files: Looks, programs: Knowledge): Held | null {
     const { ask } = held;
     const { owner, identity: { path } } = ask.attribution;
     const dataPath = this.#dataPath;
     if (ask.origin !== 'process' || owner === null || path === null || dataPath === null) return held;
-    if (!this.#replaced.has(file) && files.is(file, () => dataPath.verify(owner.executable, path))) return held;
+    if (!this.#replaced.has(file) && files.is(file, () => dataPath.verify(owner.executable, path))) {
+      const known = this.#options.again(ask);
+      if (known === null) return programs === 'as known before' ? held : null;
+      if (known.attribution === ask.attribution) return held;
+      return { ask: known, facts: factsOf(known, held.facts.names, held.facts.containers) };
+    }
     const attribution = { ...ask.attribution, identity: { path: null }, claimedPath: path, confidence: 'unknown' } as const;
     const unverified = { ...ask, attribution };
-    return { ask: unverified, facts: factsOf(unverified) };
+    return { ask: unverified, facts: factsOf(unverified, held.facts.names, held.facts.containers) };
   }
 
   /** True when one was replaced. */

@@ -14,6 +14,7 @@ import { Alarm } from './alarm.ts';
 import type { Held } from './decider.ts';
 import type { EngineDeps } from './deps.ts';
 import type { FlowLog } from './flow-log.ts';
+import type { Lineage } from './lineage.ts';
 import type { Modes } from './modes.ts';
 import type { KeptPrompt } from './run-state.ts';
 import type { Turn } from './turn.ts';
@@ -22,9 +23,9 @@ import type { PromptExtras, ViewContext } from './view.ts';
 
 /** The data path waits this much longer, so that it is the engine that ends a prompt and knows why. */
 export const GRACE_NS = 2_000_000_000n;
+const NS_PER_MS = 1_000_000n;
 /** A program that retries at once after a prompt expired is refused quietly, not asked about again, on the same socket. */
 const AFTER_EXPIRY_MS = 10_000;
-const ANCESTORS = 8;
 /** Rules that one answer makes at most, one for each address of the name; flows to further ones are answered once. */
 export const ADDRESSES_OF_ANSWER = 8;
 
@@ -34,6 +35,7 @@ export interface PromptDeskOptions {
   readonly deps: EngineDeps;
   readonly modes: Modes;
   readonly log: FlowLog;
+  readonly lineage: Lineage;
   namesOf(ask: Ask): readonly KnownName[];
   /** The earliest deadline has come. */
   onDue(): void;
@@ -54,6 +56,7 @@ export class PromptDesk {
   readonly #told = new Set<string>();
   #raised = 0;
   #expired = 0;
+  #renewed = 0;
 
   constructor(options: PromptDeskOptions) {
     this.#deps = options.deps;
@@ -68,13 +71,20 @@ export class PromptDesk {
     });
     this.#book = new PromptBook({
       newNonce: () => options.deps.newNonce(),
-      describe: ({ owner }) => ({ ancestors: options.deps.processes.ancestors(owner, ANCESTORS) }),
+      describe: ({ owner }, flow) => {
+        const told = this.#held.get(flow)?.ask.attribution.ancestors ?? [];
+        return { ancestors: told.length > 0 ? told : options.lineage.of(owner).ancestors };
+      },
     });
   }
 
-  /** Prompts made and expired since the helper started. */
-  get counts(): { readonly raised: number; readonly expired: number } {
-    return { raised: this.#raised, expired: this.#expired };
+  /** Prompts made and expired since the helper started, and how often the time of one was renewed. */
+  get counts(): { readonly raised: number; readonly expired: number; readonly renewed: number } {
+    return { raised: this.#raised, expired: this.#expired, renewed: this.#renewed };
+  }
+
+  get refusedByLimit(): number {
+    return this.#book.refusedByLimit;
   }
 
   /** Holds the flow for a prompt; false when a limit forbids it. */
@@ -83,27 +93,53 @@ export class PromptDesk {
     if (owner === null) return false;
     const names = this.#namesOf(ask);
     const question: Question = {
-      path: identity.path, claimedPath, confidence, evidence, owner, tuple: ask.tuple,
+      path: identity.path, claimedPath, confidence, evidence, identity, owner, tuple: ask.tuple,
       names,
       name: names[0]?.name ?? null,
       isLookup: isLookup(ask.tuple, ask.dnsQuestion),
+      ...(ask.answersPeer ? { answersPeer: true } : {}),
+      ...(facts.containers === undefined ? {} : { containers: facts.containers }),
     };
     const timeoutMs = this.#modes.settings.promptTimeoutMs;
-    const joined = this.#book.join(question, ask.id, timeoutMs, turn.instant);
-    if (joined.outcome === 'limit') return false;
-    const { prompt, outcome, replaced } = joined;
     this.#held.set(ask.id, { ask, facts });
+    const joined = this.#book.join(question, ask.id, timeoutMs, turn.instant);
+    if (joined.outcome === 'limit') {
+      this.#held.delete(ask.id);
+      return false;
+    }
+    const { prompt, outcome, replaced } = joined;
     turn.batch.hold(ask.id, prompt.deadlineNs + GRACE_NS);
     if (replaced !== null) this.#tellEnd(replaced, 'withdrawn', turn);
     if (outcome !== 'joined') this.#raised += 1;
     if (outcome === 'raised') this.#tellRaised(prompt, turn);
-    if (outcome === 'joined') {
-      turn.onceLater(prompt.nonce, (emitter) => {
-        if (this.#told.has(prompt.nonce)) emitter.emit('promptChanged', this.view(prompt));
-      });
-    }
+    if (outcome === 'joined') this.#tellChanged(prompt, turn);
     this.#arm();
     return true;
+  }
+
+  /**
+   * Somebody is deciding: the prompt gets its whole time again, see `PromptBook.renew`. Returns the time that is left, in ms.
+   * Throws BastionError PromptGone for one that is not visible.
+   */
+  renew(nonce: string, turn: Turn): number {
+    const nowNs = turn.instant.bootNs;
+    const moved = this.#book.renew(nonce, nowNs);
+    if (moved === null) throw new BastionError('PromptGone');
+    for (const prompt of moved) {
+      for (const id of prompt.flows) turn.batch.hold(id, prompt.deadlineNs + GRACE_NS);
+      this.#renewed += 1;
+      if (prompt.status === 'visible') this.#tellChanged(prompt, turn);
+    }
+    this.#arm();
+    return Number((this.byNonce(nonce).deadlineNs - nowNs) / NS_PER_MS);
+  }
+
+  /** Expired prompts that nobody wants to answer leave the inbox. Returns how many did. */
+  dismiss(nonces: readonly string[], turn: Turn): number {
+    const gone = nonces.map((nonce) => this.#book.dismiss(nonce)).filter((prompt) => prompt !== null);
+    for (const prompt of gone) this.#tellEnd(prompt, 'withdrawn', turn);
+    if (gone.length > 0) this.#onInbox();
+    return gone.length;
   }
 
   /** Refuses what is past its deadline. */
@@ -131,6 +167,11 @@ export class PromptDesk {
       if (ended !== null) this.#tellExpired(ended, turn);
     }
     this.#arm();
+  }
+
+  /** Every flow that is held. */
+  asks(): readonly Ask[] {
+    return [...this.#held.values()].map(({ ask }) => ask);
   }
 
   /**
@@ -224,6 +265,8 @@ export class PromptDesk {
       users: this.#deps.users,
       nowNs: this.#deps.clock.bootNs(),
       requireKernelIdentity: this.#modes.settings.requireKernelIdentity,
+      isAlive: (pid, startNs) => this.#deps.processes.alive(pid, startNs),
+      summaryOf: (name) => this.#deps.identities.summaryOf?.(name) ?? null,
       hasSession: (uid) => this.#deps.sessions.list().some((session) => session.uid === uid),
     };
   }
@@ -267,6 +310,12 @@ export class PromptDesk {
       if (this.#book.byNonce(prompt.nonce)?.status !== 'visible') return;
       this.#told.add(prompt.nonce);
       emitter.emit('promptRaised', this.view(prompt));
+    });
+  }
+
+  #tellChanged(prompt: HeldPrompt, turn: Turn): void {
+    turn.onceLater(prompt.nonce, (emitter) => {
+      if (this.#told.has(prompt.nonce)) emitter.emit('promptChanged', this.view(prompt));
     });
   }
 

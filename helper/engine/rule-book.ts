@@ -4,6 +4,8 @@ import { isOver } from '../policy/facts.ts';
 import { compareRules, lowerBound, rankRule } from '../policy/order.ts';
 import type { RankedRule } from '../policy/order.ts';
 import { RuleIndex } from '../policy/rule-index.ts';
+import { RuleSum } from './fingerprint.ts';
+import { placeOf, sortInSteps } from './sorting.ts';
 
 export const RULE_LIMITS = {
   /** Rules of tier user that are written to the file. */
@@ -25,6 +27,44 @@ export function isTemporary(rule: Rule): boolean {
   return lifetime === 'boot' || lifetime === 'session' || lifetime === 'process' || lifetime === 'once';
 }
 
+/** The rule as the switch of its group has it. */
+function inGroup(rule: Rule, groupsOff: ReadonlySet<string>): Rule {
+  const isOff = rule.group !== '' && groupsOff.has(rule.group);
+  if (!isOff && rule.groupOff === undefined) return rule;
+  const { groupOff, ...own } = rule;
+  const enabled = rule.enabled || groupOff?.enabled === true;
+  return isOff ? { ...own, enabled: false, groupOff: { enabled } } : { ...own, enabled };
+}
+
+/** What loaded rules become before they take the place of the former ones. */
+export type PreparedRules = { readonly groupsOff: ReadonlySet<string> } & (
+  | { readonly kind: 'few'; readonly put: readonly Rule[]; readonly gone: readonly string[] }
+  | {
+      readonly kind: 'all';
+      readonly rules: Map<string, Rule>;
+      readonly index: RuleIndex;
+      readonly order: RankedRule[];
+      readonly sum: RuleSum;
+      readonly counted: readonly string[];
+      /** For which it was made. */
+      readonly profile: string | null;
+    }
+);
+
+/** Up to this many rules that differ, the index in use is changed; beyond, a new one is made. */
+const FEW_CHANGES = 200;
+/** Rules between two places where preparing may be interrupted. */
+const STEP = 256;
+
+/** Switched on, its group too, and of the active profile. */
+function isOn({ enabled, profile }: Rule, active: string | null): boolean {
+  return enabled && (profile === undefined || profile === active);
+}
+
+function compareIds(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 export class RuleBook {
   #rules = new Map<string, Rule>();
   #index = new RuleIndex();
@@ -32,13 +72,25 @@ export class RuleBook {
   readonly #uses = new Map<string, Use>();
   /** In force but not in the file yet: a load must not lose them. */
   readonly #unwritten = new Set<string>();
-  /** In the order in which rules win; made when it is first asked for, then kept in order by `put` and `delete`. */
-  #order: RankedRule[] | null = null;
+  /** In the order in which rules win; the entries of rules in force are the index's own. */
+  #order: RankedRule[] = [];
+  /** Of the rules in force. */
+  #sum = new RuleSum();
+  /** Ids of the rules in force, in their own order. */
+  #counted: readonly string[] = [];
+  #groupsOff: ReadonlySet<string> = new Set();
+  /** Rules of other profiles are not in force. */
+  #profile: string | null = null;
   #temporary = 0;
   #written = 0;
 
   get index(): RuleIndex {
     return this.#index;
+  }
+
+  /** Of the rules that are switched on, without the built-in ones. */
+  get sum(): RuleSum {
+    return this.#sum;
   }
 
   /** Rules of every tier, without the built-in ones. */
@@ -63,21 +115,115 @@ export class RuleBook {
     return this.get(id) !== null;
   }
 
-  /** The rules of the files in place of the former ones; rules in memory and unwritten ones stay. */
-  setLoaded(loaded: readonly Rule[]): void {
-    const kept = [...this.#rules.values()].filter((rule) => isTemporary(rule) || this.#unwritten.has(rule.id));
-    this.#rules = new Map();
+  /**
+   * The rules of the files in place of the former ones; rules in memory and unwritten ones stay. The rules of `groupsOff` are
+   * switched off among `loaded` already.
+   */
+  setLoaded(loaded: readonly Rule[], groupsOff: readonly string[] = []): void {
+    const preparing = this.prepare(loaded, groupsOff);
+    for (let step = preparing.next(); ; step = preparing.next()) {
+      if (step.done !== true) continue;
+      this.replace(step.value);
+      return;
+    }
+  }
+
+  /**
+   * Makes of the rules what `replace` puts in place. It pauses often, and nothing changes before `replace`: decisions may go
+   * on meanwhile.
+   */
+  * prepare(loaded: readonly Rule[], groupsOff: readonly string[]): Generator<void, PreparedRules> {
+    const off = new Set(groupsOff);
+    const rules = new Map<string, Rule>();
+    const put: Rule[] = [];
+    for (const rule of loaded) {
+      if (rules.size % STEP === 0) yield;
+      if (rules.has(rule.id)) continue;
+      rules.set(rule.id, rule);
+      if (this.#rules.get(rule.id) !== rule) put.push(rule);
+    }
+    const gone = [...this.#rules.values()].filter((rule) => !rules.has(rule.id) && !this.#stays(rule)).map(({ id }) => id);
+    if (put.length + gone.length <= FEW_CHANGES) return { kind: 'few', put, gone, groupsOff: off };
+    const profile = this.#profile;
+    return { kind: 'all', rules, profile, groupsOff: off, ...yield* this.#indexed(rules, profile) };
+  }
+
+  * #indexed(
+    rules: ReadonlyMap<string, Rule>, profile: string | null,
+  ): Generator<void, Pick<Extract<PreparedRules, { kind: 'all' }>, 'index' | 'order' | 'sum' | 'counted'>> {
+    const ranked: RankedRule[] = [];
+    const ids: string[] = [];
+    const sum = new RuleSum();
+    for (const rule of rules.values()) {
+      if (ranked.length % STEP === 0) yield;
+      if (isOn(rule, profile)) {
+        sum.add(rule);
+        ids.push(rule.id);
+      }
+      const entry = rankRule(rule);
+      if (entry !== null) ranked.push(entry);
+    }
+    const order = yield* sortInSteps(ranked, compareRules);
+    const index = new RuleIndex();
+    for (const [at, entry] of order.entries()) {
+      if (at % STEP === 0) yield;
+      if (isOn(entry.rule, profile)) index.add(entry.rule, entry);
+    }
+    return { index, order, sum, counted: yield* sortInSteps(ids, compareIds) };
+  }
+
+  /** Puts prepared rules in place; rules in memory and unwritten ones stay. */
+  replace(prepared: PreparedRules): void {
+    this.#groupsOff = prepared.groupsOff;
+    const kept = [...this.#rules.values()].filter((rule) => this.#stays(rule));
+    if (prepared.kind === 'few') {
+      for (const id of prepared.gone) this.delete(id);
+      for (const rule of prepared.put) this.#enter(rule);
+      for (const rule of kept) if (this.#rules.get(rule.id) === rule) this.put(rule);
+      return;
+    }
+    const { rules } = prepared;
+    const profile = this.#profile;
+    this.#profile = prepared.profile;
+    this.#rules = rules;
+    this.#index = prepared.index;
+    this.#order = prepared.order;
+    this.#sum = prepared.sum;
+    this.#counted = prepared.counted;
     this.#temporary = 0;
     this.#written = 0;
+    for (const rule of rules.values()) this.#count(rule, 1);
     // A file rule goes before a kept one with its id: it is the written form of it, or somebody else has the name now.
-    for (const rule of [...loaded, ...kept]) {
-      if (this.#rules.has(rule.id)) continue;
-      this.#rules.set(rule.id, rule);
-      this.#count(rule, 1);
-    }
-    this.#index = new RuleIndex(this.#rules.values());
+    for (const rule of kept) if (!rules.has(rule.id)) this.put(rule);
+    // Another one may have become active while the rules were prepared.
+    this.setProfile(profile);
     for (const id of this.#uses.keys()) if (!this.has(id)) this.#uses.delete(id);
-    this.#order = null;
+  }
+
+  /** Makes rules of this profile count, and those of every other not; true when that is another one than before. */
+  setProfile(profile: string | null): boolean {
+    const before = this.#profile;
+    if (profile === before) return false;
+    this.#profile = profile;
+    const counted = new Set(this.#counted);
+    for (const rule of this.#rules.values()) {
+      if (rule.profile === undefined || !rule.enabled) continue;
+      if (rule.profile === before) {
+        this.#index.remove(rule.id);
+        this.#sum.remove(rule);
+        counted.delete(rule.id);
+      } else if (rule.profile === profile) {
+        this.#putInForce(rule, rankRule(rule));
+        counted.add(rule.id);
+      }
+    }
+    this.#counted = [...counted].sort(compareIds);
+    return true;
+  }
+
+  #putInForce(rule: Rule, entry: RankedRule | null): void {
+    this.#sum.add(rule);
+    this.#index.add(rule, entry);
   }
 
   /** Shown only: netfilter itself evaluates them. */
@@ -85,29 +231,44 @@ export class RuleBook {
     this.#builtIn = rules;
   }
 
+  hasGroup(group: string): boolean {
+    return this.#groupsOff.has(group) || [...this.#rules.values()].some((rule) => rule.group === group);
+  }
+
+  /** The rules with a group switched, as `replace` takes them. */
+  prepareGroup(group: string, enabled: boolean): Generator<void, PreparedRules> {
+    const off = new Set(this.#groupsOff);
+    if (enabled) off.delete(group);
+    else off.add(group);
+    const written = [...this.#rules.values()].filter((rule) => !this.#stays(rule));
+    return this.prepare(written.map((rule) => (rule.group === group ? inGroup(rule, off) : rule)), [...off]);
+  }
+
   /** Adds a rule or takes the place of the one with its id. */
   put(rule: Rule): void {
+    this.#enter(inGroup(rule, this.#groupsOff));
+  }
+
+  #enter(rule: Rule): void {
     const before = this.#rules.get(rule.id);
-    if (before !== undefined) {
-      this.#count(before, -1);
-      this.#index.remove(rule.id);
-      this.#reorder(before, 'out');
-    }
+    if (before !== undefined) this.#take(before);
     this.#rules.set(rule.id, rule);
     this.#count(rule, 1);
-    this.#index.add(rule);
-    this.#reorder(rule, 'in');
+    const entry = rankRule(rule);
+    const on = isOn(rule, this.#profile);
+    if (on) this.#putInForce(rule, entry);
+    if (entry !== null) this.#order.splice(lowerBound(this.#order, entry), 0, entry);
+    this.#setCounted(rule.id, on);
   }
 
   delete(id: string): void {
     const rule = this.#rules.get(id);
     if (rule === undefined) return;
+    this.#take(rule);
     this.#rules.delete(id);
-    this.#index.remove(id);
     this.#uses.delete(id);
     this.#unwritten.delete(id);
-    this.#count(rule, -1);
-    this.#reorder(rule, 'out');
+    this.#setCounted(id, false);
   }
 
   /** Marks a rule as in force before (true) or after (false) it is in the file. */
@@ -142,28 +303,44 @@ export class RuleBook {
 
   /** Every rule in the order in which rules win, built-in ones last. */
   sorted(): readonly Rule[] {
-    return [...this.#ordered().map((entry) => entry.rule), ...this.#builtIn];
+    return [...this.#order.map((entry) => entry.rule), ...this.#builtIn];
   }
 
-  /** Rules that are switched on, without the built-in ones, by id. */
-  inForce(): readonly Rule[] {
-    return [...this.#rules.values()].filter((rule) => rule.enabled).sort((a, b) => (a.id < b.id ? -1 : 1));
+  /** Every rule, in no order. */
+  all(): Iterable<Rule> {
+    return this.#rules.values();
   }
 
-  #ordered(): RankedRule[] {
-    this.#order ??= [...this.#rules.values()]
-      .map((rule) => rankRule(rule))
-      .filter((entry): entry is RankedRule => entry !== null)
-      .sort(compareRules);
-    return this.#order;
+  /** Would it count now, if it were one of these? */
+  isInForce(rule: Rule): boolean {
+    return isOn(rule, this.#profile);
   }
 
-  #reorder(rule: Rule, way: 'in' | 'out'): void {
-    const entry = this.#order === null ? null : rankRule(rule);
-    if (this.#order === null || entry === null) return;
+  /** Ids of the rules that are switched on, without the built-in ones, in their own order; the same list until it changes. */
+  countedIds(): readonly string[] {
+    return this.#counted;
+  }
+
+  /** In memory, or on its way to the file. */
+  #stays(rule: Rule): boolean {
+    return isTemporary(rule) || this.#unwritten.has(rule.id);
+  }
+
+  #setCounted(id: string, counted: boolean): void {
+    const at = placeOf(this.#counted, id, compareIds);
+    if ((this.#counted[at] === id) === counted) return;
+    this.#counted = this.#counted.toSpliced(at, counted ? 0 : 1, ...(counted ? [id] : []));
+  }
+
+  /** Takes a rule out of everything that is made of the rules, not out of the rules. */
+  #take(rule: Rule): void {
+    const entry = this.#index.entryOf(rule.id) ?? rankRule(rule);
+    this.#index.remove(rule.id);
+    this.#count(rule, -1);
+    if (isOn(rule, this.#profile)) this.#sum.remove(rule);
+    if (entry === null) return;
     const at = lowerBound(this.#order, entry);
-    if (way === 'in') this.#order.splice(at, 0, entry);
-    else if (this.#order[at]?.rule.id === rule.id) this.#order.splice(at, 1);
+    if (this.#order[at]?.rule.id === rule.id) this.#order.splice(at, 1);
   }
 
   #count(rule: Rule, by: 1 | -1): void {

@@ -1,13 +1,15 @@
 /** Changes of rules: validated, durable where the lifetime says so, one at a time. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BastionError } from '../contract/errors.ts';
 import type { LoadError, RuleEdit, RuleInfo } from '../contract/types.ts';
 import type { Rule } from '../contract/vocabulary.ts';
-import type { RuleUse } from '../engine-api.ts';
+import type { Additions, RuleUse } from '../engine-api.ts';
 import type { LoadedRules } from '../ports.ts';
 import { baseName } from '../prompt/choices.ts';
 import type { EngineDeps } from './deps.ts';
+import { draftAdditions } from './rule-additions.ts';
 import { isTemporary, RULE_LIMITS } from './rule-book.ts';
-import type { RuleBook } from './rule-book.ts';
+import type { PreparedRules, RuleBook } from './rule-book.ts';
 import { applyEdit, blankDraft, draftOf, fileForm, isEditable, ruleInfoOf, ruleOf } from './rule-edit.ts';
 
 const USER_FILE = '50-user.toml';
@@ -20,14 +22,14 @@ export interface RuleDeskOptions {
   readonly book: RuleBook;
   /** Rules in force are others now. */
   onChanged(): void;
-  onLoaded(loaded: LoadedRules): void;
+  onLoaded(loaded: LoadedRules, prepared: PreparedRules): void;
 }
 
 export class RuleDesk {
   readonly #deps: EngineDeps;
   readonly #book: RuleBook;
   readonly #onChanged: () => void;
-  readonly #onLoaded: (loaded: LoadedRules) => void;
+  readonly #onLoaded: RuleDeskOptions['onLoaded'];
   /** Rows made before, for lists are asked for page by page. */
   readonly #infos = new WeakMap<Rule, RuleInfo>();
   /** The end of the last write or load: each waits for the one before. */
@@ -39,8 +41,8 @@ export class RuleDesk {
     this.#onChanged = () => {
       options.onChanged();
     };
-    this.#onLoaded = (loaded) => {
-      options.onLoaded(loaded);
+    this.#onLoaded = (loaded, prepared) => {
+      options.onLoaded(loaded, prepared);
     };
   }
 
@@ -54,7 +56,7 @@ export class RuleDesk {
   reload(): Promise<readonly LoadError[]> {
     return this.inOrder(async () => {
       const loaded = await this.#deps.store.load();
-      this.#onLoaded(loaded);
+      this.#onLoaded(loaded, await inSlices(this.#book.prepare(loaded.rules, loaded.groupsOff ?? [])));
       return loaded.errors;
     });
   }
@@ -77,6 +79,34 @@ export class RuleDesk {
     });
   }
 
+  preview(edit: RuleEdit): RuleInfo {
+    const [made] = draftAdditions([{ edit }], this.#deps);
+    if (made === undefined) throw new BastionError('InvalidArgument');
+    return ruleInfoOf(made.rule, { hits: 0, lastHitMs: 0 }, this.#deps.users);
+  }
+
+  addAll({ rules, overrides }: Additions): Promise<readonly string[]> {
+    return this.inOrder(async () => {
+      const made = draftAdditions(rules, this.#deps);
+      for (const { rule } of made) {
+        if (this.#book.has(rule.id)) throw new BastionError('Conflict', `There is a rule ${rule.id} already.`);
+      }
+      for (const group of [made.filter(({ form }) => form !== null), made.filter(({ form }) => form === null)]) {
+        const [first] = group;
+        if (first !== undefined) this.checkRoom(first.rule, group.length);
+      }
+      const written = made.flatMap(({ form, block }) => (form === null ? [] : [{ rule: form, ...(block === undefined ? {} : { block }) }]));
+      if (written.length > 0 || overrides.length > 0) await this.#deps.store.addAll(written, overrides);
+      for (const { rule, form } of made) this.#book.put(form === null ? rule : { ...rule, source: { file: USER_FILE, line: 0 } });
+      for (const { rule, enabled } of overrides) {
+        const before = this.#book.get(rule);
+        if (before !== null && before.tier !== 'built-in') this.#book.put({ ...before, enabled });
+      }
+      this.#onChanged();
+      return made.map(({ rule }) => rule.id);
+    });
+  }
+
   update(id: string, edit: RuleEdit): Promise<void> {
     return this.inOrder(async () => {
       const before = this.#get(id);
@@ -93,6 +123,16 @@ export class RuleDesk {
       if (!isEditable(rule)) throw new BastionError('ReadOnly');
       if (!isTemporary(rule)) await this.#deps.store.remove(id);
       this.#book.delete(id);
+      this.#onChanged();
+    });
+  }
+
+  /** Switches all rules of a group, whoever made them. */
+  setGroup(group: string, enabled: boolean): Promise<void> {
+    return this.inOrder(async () => {
+      if (group === '' || !this.#book.hasGroup(group)) throw new BastionError('NotFound', 'There is no group of this name.');
+      await this.#deps.store.setGroup(group, enabled);
+      this.#book.replace(await inSlices(this.#book.prepareGroup(group, enabled)));
       this.#onChanged();
     });
   }
@@ -201,7 +241,25 @@ export class RuleDesk {
     const { enabled, ...others } = edit;
     if (before.tier === 'built-in' || enabled === undefined || Object.keys(others).length > 0) throw new BastionError('ReadOnly');
     await this.#deps.store.setEnabled(before.id, enabled);
-    this.#book.put({ ...before, enabled });
+    this.#book.put({ ...withoutGroupSwitch(before), enabled });
+  }
+}
+
+function withoutGroupSwitch({ groupOff, ...rule }: Rule): Rule {
+  return groupOff === undefined ? rule : { ...rule, ...groupOff };
+}
+
+/** A slice of long work; decisions go on between two of them. */
+const SLICE_MS = 8;
+
+async function inSlices<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const endMs = performance.now() + SLICE_MS;
+    while (performance.now() < endMs) {
+      const step = work.next();
+      if (step.done === true) return step.value;
+    }
+    await nextTurn();
   }
 }
 

@@ -2,9 +2,10 @@
 import { BastionError } from '../contract/errors.ts';
 import type { RuleEdit, RuleInfo } from '../contract/types.ts';
 import type { Lifetime, Rule, RuleMatch } from '../contract/vocabulary.ts';
-import { parseProgram, parseRuleId } from '../policy/program.ts';
+import { parseRuleId } from '../policy/program.ts';
 import {
-  formatPorts, formatProtocols, formatSchedule, parseAddress, parsePorts, parseProtocols, parseSchedule,
+  conflictIn, formatAncestor, formatPorts, formatProtocols, formatSchedule, PART_READERS, parseAddress, parseAncestor, parsePorts,
+  parseProfile, parseProtocols, parseSchedule,
 } from '../policy/text.ts';
 import type { Parsed } from '../policy/text.ts';
 import { wholeSeconds } from '../policy/time.ts';
@@ -16,6 +17,15 @@ export type RuleDraft = Omit<NewRule, 'lifetime'> & { readonly lifetime: Lifetim
 const HIGHEST_UID = 0xffff_fffe;
 const PRIORITY_LIMIT = 1000;
 const LABEL_LENGTH = 128;
+
+/** Keys of an edit and of a draft that are one word, '' and absent for any. */
+const WORDS = ['package', 'flatpak', 'snap', 'appimage', 'script', 'sha256', 'container', 'ancestor', 'domain', 'list', 'zone', 'interface', 'profile'] as const;
+
+/** Keys of a draft that are yes or no, and what the contract calls them. */
+const FLAGS = [['pin', 'pin'], ['includeChildren', 'include_children'], ['allScripts', 'all_scripts']] as const;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Extras = Mutable<Pick<RuleDraft, (typeof WORDS)[number] | (typeof FLAGS)[number][0]>>;
 
 function take<T>(field: string, result: Parsed<T>): T {
   if (!result.ok) throw new BastionError('InvalidArgument', `${field}: ${result.message}.`);
@@ -57,7 +67,7 @@ export function draftOf(rule: Rule, users: Users): RuleDraft {
     id: rule.id,
     name: rule.name,
     action: rule.action,
-    enabled: rule.enabled,
+    enabled: rule.groupOff?.enabled ?? rule.enabled,
     path: match.path ?? '',
     address: match.address ?? '',
     port: formatPorts(match.ports),
@@ -67,7 +77,29 @@ export function draftOf(rule: Rule, users: Users): RuleDraft {
     schedule: formatSchedule(match.schedule),
     priority: rule.priority,
     group: rule.group,
+    ...extrasOf(rule),
   };
+}
+
+function extrasOf({ match, profile }: Rule): Extras {
+  const extras: Extras = {};
+  for (const key of WORDS) {
+    const value = key === 'ancestor' ? formatAncestor(match.ancestor)
+      : key === 'profile' ? profile : match[key === 'appimage' ? 'appImage' : key];
+    if (value !== undefined && value !== '') extras[key] = value;
+  }
+  for (const [key] of FLAGS) if (match[key] === true) extras[key] = true;
+  return extras;
+}
+
+function editedExtras(base: RuleDraft, edit: RuleEdit): Extras {
+  const extras: Extras = {};
+  for (const key of WORDS) {
+    const value = edit[key] ?? base[key];
+    if (value !== undefined && value !== '') extras[key] = value;
+  }
+  for (const [key, name] of FLAGS) if (edit[name] ?? base[key] ?? false) extras[key] = true;
+  return extras;
 }
 
 function editedLifetime(before: Lifetime, edit: RuleEdit, nowMs: number): Lifetime {
@@ -99,7 +131,39 @@ export function applyEdit(base: RuleDraft, edit: RuleEdit, nowMs: number): RuleD
     schedule: edit.schedule ?? base.schedule,
     priority: priorityOf(edit.priority ?? base.priority),
     group: label('group', edit.group ?? base.group),
+    ...editedExtras(base, edit),
   };
+}
+
+function matchOf(draft: RuleDraft, users: Users, bound: Pick<RuleMatch, 'process' | 'session'>): RuleMatch {
+  const match = definedMatch({
+    path: take('path', PART_READERS.path(draft.path)),
+    package: take('package', PART_READERS.package(draft.package ?? '')),
+    flatpak: take('flatpak', PART_READERS.flatpak(draft.flatpak ?? '')),
+    snap: take('snap', PART_READERS.snap(draft.snap ?? '')),
+    appImage: take('appimage', PART_READERS.appImage(draft.appimage ?? '')),
+    script: take('script', PART_READERS.script(draft.script ?? '')),
+    sha256: take('sha256', PART_READERS.sha256(draft.sha256 ?? '')),
+    container: take('container', PART_READERS.container(draft.container ?? '')),
+    pin: draft.pin === true ? true : undefined,
+    includeChildren: draft.includeChildren === true ? true : undefined,
+    allScripts: draft.allScripts === true ? true : undefined,
+    ancestor: take('ancestor', parseAncestor(draft.ancestor ?? '')),
+    domain: take('domain', PART_READERS.domain(draft.domain ?? '')),
+    list: take('list', PART_READERS.list(draft.list ?? '')),
+    zone: take('zone', PART_READERS.zone(draft.zone ?? '')),
+    interface: take('interface', PART_READERS.interface(draft.interface ?? '')),
+    uid: userId(draft.user, users),
+    address: take('address', parseAddress(draft.address)),
+    ports: take('port', parsePorts(draft.port)),
+    protocols: take('protocol', parseProtocols(draft.protocol)),
+    schedule: take('schedule', parseSchedule(draft.schedule)),
+    process: bound.process,
+    session: bound.session,
+  });
+  const conflict = conflictIn(match);
+  if (conflict !== null) throw new BastionError('InvalidArgument', `${conflict}.`);
+  return match;
 }
 
 /** The rule that a draft says. `bound` keeps the process or session of a rule in memory. */
@@ -109,25 +173,18 @@ export function ruleOf(
   users: Users,
   bound: Pick<RuleMatch, 'process' | 'session'> = {},
 ): Rule {
+  const profile = take('profile', parseProfile(draft.profile ?? ''));
   return {
     id: draft.id,
     name: draft.name === '' ? draft.id : draft.name,
     action: draft.action,
     enabled: draft.enabled,
-    match: definedMatch({
-      path: take('path', parseProgram(draft.path)),
-      uid: userId(draft.user, users),
-      address: take('address', parseAddress(draft.address)),
-      ports: take('port', parsePorts(draft.port)),
-      protocols: take('protocol', parseProtocols(draft.protocol)),
-      schedule: take('schedule', parseSchedule(draft.schedule)),
-      process: bound.process,
-      session: bound.session,
-    }),
+    match: matchOf(draft, users, bound),
     lifetime: draft.lifetime,
     priority: draft.priority,
     tier: origin.tier,
     group: draft.group,
+    ...(profile === undefined ? {} : { profile }),
     created: origin.created,
     source: origin.source,
   };
@@ -155,9 +212,12 @@ export function isEditable(rule: Rule): boolean {
 
 /** A rule as the contract tells it. */
 export function ruleInfoOf(rule: Rule, use: { readonly hits: number; readonly lastHitMs: number }, users: Users): RuleInfo {
-  const { lifetime, ...text } = draftOf(rule, users);
+  const { lifetime, includeChildren, allScripts, ...text } = draftOf(rule, users);
   return {
     ...text,
+    ...(includeChildren === undefined ? {} : { include_children: includeChildren }),
+    ...(allScripts === undefined ? {} : { all_scripts: allScripts }),
+    ...(rule.groupOff === undefined ? {} : { group_enabled: false }),
     lifetime: typeof lifetime === 'object' ? 'until' : lifetime,
     ...(typeof lifetime === 'object' ? { until_ms: lifetime.until } : {}),
     tier: rule.tier,

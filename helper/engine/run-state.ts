@@ -1,9 +1,11 @@
-/** What lasts until the machine restarts, as JSON: rules in memory, the pause, the inbox, the furthest wall time. */
+/** What lasts until the machine restarts, as JSON: rules in memory, the pause, a mode on trial, the inbox, the furthest wall time. */
 import { z } from 'zod';
-import { NAME_SOURCES, RULE_ACTIONS } from '../contract/vocabulary.ts';
+import { INTEGRITIES, MODES, NAME_SOURCES, RULE_ACTIONS } from '../contract/vocabulary.ts';
 import type { Rule } from '../contract/vocabulary.ts';
 import type { WallMark } from '../policy/time.ts';
 import type { Question } from '../prompt/question.ts';
+import { KEPT_LIMIT } from './open-flows.ts';
+import type { Trial } from './trial.ts';
 
 const VERSION = 1;
 const LIMITS = { rules: 1000, inbox: 200 } as const;
@@ -24,8 +26,14 @@ export interface KeptState {
   readonly rules: readonly Rule[];
   /** Boot time; null when not paused. */
   readonly pausedUntilNs: bigint | null;
+  /** null: no mode is on trial. */
+  readonly trial: Trial | null;
   readonly inbox: readonly KeptPrompt[];
   readonly wall: WallMark | null;
+  /** Chosen by hand; null: recognized by the network. */
+  readonly profile: string | null;
+  /** Connections whose end is still to come: user, what it is known by, flow. */
+  readonly openFlows: readonly (readonly [uid: number, key: string, flow: string])[];
 }
 
 const bigintText = z.string().regex(/^[0-9]{1,20}$/).transform((text) => BigInt(text));
@@ -33,8 +41,32 @@ const natural = z.int().min(0);
 const text = z.string().max(4096);
 
 const range = z.strictObject({ first: natural.max(65_535), last: natural.max(65_535) });
-const match = z.strictObject({
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+const program = {
   path: text.optional(),
+  package: text.optional(),
+  flatpak: text.optional(),
+  snap: text.optional(),
+  appImage: text.optional(),
+  script: text.optional(),
+  sha256: text.optional(),
+};
+const match = z.strictObject({
+  ...program,
+  pin: z.boolean().optional(),
+  includeChildren: z.boolean().optional(),
+  allScripts: z.boolean().optional(),
+  container: text.optional(),
+  ancestor: z.strictObject(program).transform(defined).optional(),
+  domain: text.optional(),
+  list: text.optional(),
+  zone: text.optional(),
+  interface: text.optional(),
   uid: natural.optional(),
   address: text.optional(),
   ports: z.array(range).max(64).optional(),
@@ -54,6 +86,7 @@ const rule = z.strictObject({
   lifetime: z.enum(['process', 'session', 'boot']),
   priority: z.int().min(-1000).max(1000),
   group: text,
+  profile: text.exactOptional(),
   created: natural,
 });
 const tuple = z.strictObject({
@@ -77,16 +110,36 @@ const owner = z.strictObject({
   command: text,
   forwardedFrom: text.exactOptional(),
 });
+const identity = z.strictObject({
+  path: text.nullable(),
+  package: text.exactOptional(),
+  flatpak: text.exactOptional(),
+  snap: text.exactOptional(),
+  appImage: text.exactOptional(),
+  interpreter: z.boolean().exactOptional(),
+  script: text.exactOptional(),
+  scriptEvidence: z.enum(['exec', 'claimed']).exactOptional(),
+  scriptIntegrity: z.enum(INTEGRITIES).exactOptional(),
+  scriptTrusted: z.boolean().exactOptional(),
+  sha256: text.exactOptional(),
+  integrity: z.enum(INTEGRITIES).exactOptional(),
+  trusted: z.boolean().exactOptional(),
+});
 const question = z.strictObject({
   path: text.nullable(),
   claimedPath: text.nullable(),
   confidence: z.enum(['certain', 'likely', 'unknown']),
   evidence: z.enum(['kernel', 'sock_diag', 'none']),
+  identity: identity.exactOptional(),
   owner,
   tuple,
   names: z.array(z.strictObject({ name: text, source: z.enum(NAME_SOURCES) })).max(8).default([]),
   name: text.nullable(),
   isLookup: z.boolean(),
+  answersPeer: z.boolean().exactOptional(),
+  containers: z.array(z.strictObject({
+    engine: z.enum(['docker', 'podman']), id: text, name: text, image: text, side: z.enum(['sender', 'receiver']), certain: z.boolean(),
+  })).max(32).exactOptional(),
 });
 const prompt = z.strictObject({
   id: text,
@@ -102,26 +155,23 @@ const state = z.strictObject({
   version: z.literal(VERSION),
   rules: z.array(rule).max(LIMITS.rules),
   pausedUntilNs: bigintText.nullable(),
+  trial: z.strictObject({ mode: z.enum(MODES), endsNs: bigintText, fromOff: z.boolean() }).nullable().default(null),
   inbox: z.array(prompt).max(LIMITS.inbox),
   wall: z.strictObject({ bootNs: bigintText, wallMs: natural }).nullable(),
+  profile: text.nullable().default(null),
+  openFlows: z.array(z.tuple([natural, z.string().max(128), z.string().regex(/^f[0-9a-z]{1,10}$/)])).max(KEPT_LIMIT).default([]),
 });
 
 /** Plain JSON: 64-bit numbers as decimal text. Over the limits the newest are kept: what is written can be read again. */
 export function encodeRunState(kept: KeptState): unknown {
   const inbox = kept.inbox.slice(-LIMITS.inbox);
-  const rules = kept.rules.slice(-LIMITS.rules).map(({ id, name, action, enabled, match: what, lifetime, priority, group, created }) => ({
-    id, name, action, enabled, match: what, lifetime, priority, group, created,
+  const rules = kept.rules.slice(-LIMITS.rules).map(({ id, name, action, enabled, match: what, lifetime, priority, group, profile, created }) => ({
+    id, name, action, enabled, match: what, lifetime, priority, group, profile, created,
   }));
   const json = JSON.stringify({ version: VERSION, ...kept, rules, inbox }, (_key, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
   return JSON.parse(json) as unknown;
-}
-
-function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
 
 /** null for nothing; an Error's message for what is there but is not a run state of this version. */
@@ -132,11 +182,14 @@ export function decodeRunState(value: unknown): KeptState | { readonly problem: 
     const [first] = result.error.issues;
     return { problem: `${first?.path.map(String).join('.') ?? ''}: ${first?.message ?? 'not valid'}` };
   }
-  const { rules, pausedUntilNs, inbox, wall } = result.data;
+  const { rules, pausedUntilNs, trial, inbox, wall, profile, openFlows } = result.data;
   return {
     rules: rules.map((one) => ({ ...one, match: defined(one.match), tier: 'user', source: null })),
     pausedUntilNs,
+    trial,
     inbox,
     wall,
+    profile,
+    openFlows,
   };
 }

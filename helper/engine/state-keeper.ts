@@ -22,7 +22,8 @@ export class StateKeeper {
     try {
       const kept = decodeRunState(await this.#deps.runState.load());
       if (kept === null || !('problem' in kept)) return kept;
-      this.#deps.logger.log('warning', 'the run state is not usable and was ignored', { problem: kept.problem });
+      const file = await this.#deps.runState.setAside();
+      this.#deps.logger.log('warning', 'the run state of another version is not usable: pause, inbox and rules in memory are left', { problem: kept.problem, file });
       return null;
     } catch (error: unknown) {
       this.#deps.logger.log('warning', 'the run state could not be read and was ignored', { error: String(error) });

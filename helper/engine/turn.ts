@@ -7,21 +7,25 @@ import type { Posture } from './decide.ts';
 import type { Emitter } from './emitter.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { Instant } from './modes.ts';
+import type { TrialTerms } from './trial.ts';
 
 export class Turn {
   readonly instant: Instant;
   readonly posture: Posture;
   /** The end of a pause, after which nothing of this turn may be remembered; null for none. */
   readonly capNs: BootNs | null;
+  /** null: no mode is on trial. */
+  readonly trial: TrialTerms | null;
   readonly batch: Batch;
   readonly #records: FlowRecord[] = [];
   readonly #events: ((emitter: Emitter) => void)[] = [];
   readonly #subjects = new Set<string>();
 
-  constructor(instant: Instant, posture: Posture, capNs: BootNs | null) {
+  constructor(instant: Instant, posture: Posture, capNs: BootNs | null, trial: TrialTerms | null) {
     this.instant = instant;
     this.posture = posture;
     this.capNs = capNs;
+    this.trial = trial;
     this.batch = new Batch(instant.bootNs, capNs);
   }
 

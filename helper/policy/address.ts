@@ -25,12 +25,10 @@ interface Spelled {
 }
 
 function toWords(bytes: readonly number[]): readonly number[] {
-  const words: number[] = [];
-  for (let at = 0; at < bytes.length; at += 4) {
-    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(at, at + 4);
-    words.push(((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
-  }
-  return words;
+  const word = (at: number): number => (
+    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  );
+  return bytes.length === 4 ? [word(0)] : [word(0), word(4), word(8), word(12)];
 }
 
 /** The 32-bit word with all but the first `bits` cleared; `bits` outside 0 to 32 is cut to it. */
@@ -69,6 +67,7 @@ function textOf(bytes: number[]): string {
 export function parseAddress(text: string): Parsed<string | undefined> {
   const trimmed = text.trim();
   if (trimmed === '') return parsed(undefined);
+  if (plainWord(trimmed) !== null) return parsed(trimmed);
   const [address = '', lengthText, ...rest] = trimmed.split('/');
   const spelled = trimmed.length <= LONGEST_TEXT && rest.length === 0 ? spell(address, lengthText) : null;
   if (spelled === null) {
@@ -87,6 +86,8 @@ export function parseAddress(text: string): Parsed<string | undefined> {
 /** Number form of an address or prefix that `parseAddress` made (or the kernel printed); null if it is neither. */
 export function toPrefix(text: string): Prefix | null {
   if (text.length > LONGEST_TEXT) return null;
+  const exact = plainWord(text);
+  if (exact !== null) return { family: 4, words: [exact], bits: 32 };
   const [address = '', lengthText, ...rest] = text.split('/');
   const spelled = rest.length === 0 ? spell(address, lengthText) : null;
   if (spelled === null) return null;
@@ -112,6 +113,11 @@ function dottedWord(text: string): number | null {
     }
   }
   return dots === 3 && octet >= 0 ? word * 256 + octet : null;
+}
+
+/** One IPv4 address without leading zeros, which is its canonical text, as one word; null for anything else. */
+function plainWord(text: string): number | null {
+  return /(?:^|\.)0[0-9]/.test(text) ? null : dottedWord(text);
 }
 
 /** Groups of hexadecimal digits between single colons; null if there is anything else. '' is no group. */

@@ -24,7 +24,7 @@ function keyOf(port: number, uid: number): string {
  * each user), so a full bucket is split by both, and a lookup walks only the four lists that can match.
  */
 export class Bucket {
-  readonly #all: RankedRule[] = [];
+  #all: RankedRule[] = [];
   #byPortAndUser: Map<string, RankedRule[]> | null = null;
 
   get size(): number {
@@ -37,14 +37,16 @@ export class Bucket {
   }
 
   add(entry: RankedRule): void {
-    insert(this.#all, entry);
+    // As long as what is in it: an empty list that grows reserves room for sixteen more, and most buckets have one rule.
+    if (this.#all.length === 0) this.#all = [entry];
+    else insert(this.#all, entry);
     if (this.#byPortAndUser !== null) this.#place(this.#byPortAndUser, entry);
     else if (this.#all.length > SPLIT_ABOVE) this.#split();
   }
 
   /** `entries` in order: for loading many at once. The bucket is empty. */
   fill(entries: readonly RankedRule[]): void {
-    this.#all.push(...entries);
+    this.#all = entries.slice();
     if (this.#all.length > SPLIT_ABOVE) this.#split();
   }
 

@@ -1,8 +1,9 @@
-/** Rules of one program by destination: exact addresses, prefixes, any. */
+/** Rules of one program by destination: exact addresses, prefixes, domains, any. */
 import { maskWord } from './address.ts';
-import type { Prefix } from './address.ts';
 import { Bucket } from './bucket.ts';
+import type { Facts } from './facts.ts';
 import type { RankedRule } from './order.ts';
+import { patternsOf } from './places.ts';
 
 type Key = number | string;
 
@@ -13,6 +14,13 @@ function keyOf(words: readonly number[], bits: number): Key {
     maskWord(first, bits), maskWord(second, bits - 32), maskWord(third, bits - 64), maskWord(fourth, bits - 96),
   ];
   return masked.map((word) => word.toString(36)).join(':');
+}
+
+/** A flow as the index looks for it. */
+export interface Going {
+  readonly facts: Facts;
+  /** Of the destination; null matches only rules for any address. */
+  readonly words: readonly number[] | null;
 }
 
 interface Length {
@@ -27,6 +35,7 @@ interface Length {
 export class Destinations {
   #any: Bucket | null = null;
   readonly #lengths = new Map<4 | 6, Length[]>([[4, []], [6, []]]);
+  readonly #domains = new Map<string, Bucket>();
   #size = 0;
 
   get size(): number {
@@ -36,12 +45,26 @@ export class Destinations {
   /** Every rule, in no order. */
   entries(): readonly RankedRule[] {
     const prefixed = [...this.#lengths.values()].flat().flatMap(({ buckets }) => [...buckets.values()]);
-    return [...(this.#any === null ? [] : [this.#any]), ...prefixed].flatMap((bucket) => bucket.entries);
+    return [...(this.#any === null ? [] : [this.#any]), ...prefixed, ...this.#domains.values()].flatMap((bucket) => bucket.entries);
+  }
+
+  get hasDomains(): boolean {
+    return this.#domains.size > 0;
+  }
+
+  /** Rules for domains, in no order; at most `limit`, null when there are more. */
+  domainEntries(limit: number): readonly RankedRule[] | null {
+    const found: RankedRule[] = [];
+    for (const bucket of this.#domains.values()) {
+      found.push(...bucket.entries);
+      if (found.length > limit) return null;
+    }
+    return found;
   }
 
   add(entry: RankedRule): void {
     this.#size += 1;
-    this.#bucket(entry.prefix).add(entry);
+    this.#bucket(entry).add(entry);
   }
 
   /** `entries` in order: for loading many at once into an empty index. */
@@ -49,7 +72,7 @@ export class Destinations {
     this.#size += entries.length;
     const groups = new Map<Bucket, RankedRule[]>();
     for (const entry of entries) {
-      const bucket = this.#bucket(entry.prefix);
+      const bucket = this.#bucket(entry);
       const group = groups.get(bucket);
       if (group === undefined) groups.set(bucket, [entry]);
       else group.push(entry);
@@ -60,6 +83,13 @@ export class Destinations {
   remove(entry: RankedRule): void {
     const { prefix, rule } = entry;
     this.#size -= 1;
+    const { domain } = rule.match;
+    if (prefix === null && domain !== undefined) {
+      const bucket = this.#domains.get(domain);
+      bucket?.remove(rule.id);
+      if (bucket?.size === 0) this.#domains.delete(domain);
+      return;
+    }
     if (prefix === null) {
       this.#any?.remove(rule.id);
       if (this.#any?.size === 0) this.#any = null;
@@ -75,19 +105,37 @@ export class Destinations {
     if (buckets?.size === 0) lengths.splice(at, 1);
   }
 
-  /** Adds the lists that can hold a match to `lists`; `words` null matches only rules for any destination. */
-  collect(
-    lists: (readonly RankedRule[])[], family: 4 | 6, words: readonly number[] | null, port: number, uid: number | null,
-  ): void {
+  /** Adds the lists that can hold a match to `lists`. */
+  collect(lists: (readonly RankedRule[])[], { facts, words }: Going): void {
+    const { tuple: { family, destinationPort: port }, uid } = facts;
     if (words !== null) {
       for (const length of this.#lengths.get(family) ?? []) {
         length.buckets.get(keyOf(words, length.bits))?.collect(lists, port, uid);
       }
     }
+    if (this.#domains.size > 0) this.#collectDomains(lists, facts);
     this.#any?.collect(lists, port, uid);
   }
 
-  #bucket(prefix: Prefix | null): Bucket {
+  #collectDomains(lists: (readonly RankedRule[])[], { names = [], isLookup, tuple: { destinationPort: port }, uid }: Facts): void {
+    const patterns = new Set(names.flatMap(({ name }) => patternsOf(name)));
+    for (const pattern of patterns) {
+      const bucket = this.#domains.get(pattern);
+      if (bucket === undefined) continue;
+      // A lookup goes to the name server's port, whatever port the rule allows.
+      if (isLookup === true) lists.push(bucket.entries);
+      else bucket.collect(lists, port, uid);
+    }
+  }
+
+  #bucket({ prefix, rule: { match: { domain } } }: RankedRule): Bucket {
+    if (prefix === null && domain !== undefined) {
+      const known = this.#domains.get(domain);
+      if (known !== undefined) return known;
+      const made = new Bucket();
+      this.#domains.set(domain, made);
+      return made;
+    }
     if (prefix === null) return (this.#any ??= new Bucket());
     const lengths = this.#lengths.get(prefix.family) ?? [];
     let length = lengths.find(({ bits }) => bits === prefix.bits);

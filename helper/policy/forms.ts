@@ -5,8 +5,8 @@
 import type { RuleAction } from '../contract/vocabulary.ts';
 import { addressWords, maskWord } from './address.ts';
 import type { Prefix } from './address.ts';
-import type { Facts } from './facts.ts';
-import { isOver, matchesPort, matchesProtocol } from './facts.ts';
+import type { Facts, Moment } from './facts.ts';
+import { isBeyondKey, isOver, matchesPort, matchesProgram, matchesProtocol } from './facts.ts';
 import type { RankedRule } from './order.ts';
 
 /** See `MemoryForm` in ports.ts. */
@@ -25,10 +25,10 @@ export interface Wide {
 }
 
 export interface WideQuestion {
-  /** Every rule that names the program or none, in the order in which they win. */
+  /** Every rule that can match some flow of the executable, in the order in which they win. */
   readonly rules: readonly RankedRule[];
   readonly facts: Facts;
-  readonly nowMs: number;
+  readonly moment: Pick<Moment, 'nowMs' | 'requireKernelIdentity' | 'sharesNetwork'>;
   readonly action: RuleAction;
   readonly outcomes: Outcomes;
   /** A server answers a peer: there the ports are the peers' own, and of no meaning. */
@@ -45,36 +45,50 @@ function holds(prefix: Prefix, family: 4 | 6, words: readonly number[]): boolean
   return prefix.family === family && prefix.words.every((word, at) => word === maskWord(words[at] ?? 0, prefix.bits - at * 32));
 }
 
+const DNS_PORT = 53;
+
+/** A rule for a domain covers lookups of it, which go to another port. */
+function mayCoverLookup({ action, match }: RankedRule['rule'], { tuple }: Facts): boolean {
+  return action === 'allow' && match.domain !== undefined && tuple.destinationPort === DNS_PORT;
+}
+
 /** Can the rule match a flow that has the form's key? */
 function meets(form: WideForm, { rule, prefix }: RankedRule, facts: Facts, words: readonly number[]): boolean {
   switch (form) {
     case 'program':
       return true;
     case 'any-address':
-      return matchesProtocol(rule, facts.tuple.protocol) && matchesPort(rule, facts);
+      return (matchesProtocol(rule, facts.tuple.protocol) && matchesPort(rule, facts)) || mayCoverLookup(rule, facts);
     default:
       return prefix === null || holds(prefix, facts.tuple.family, words);
   }
 }
 
 /** Does the rule match every flow that has the form's key and that it can match? */
-function covers(form: WideForm, { match }: RankedRule['rule']): boolean {
-  const { address, ports, protocols, process, session, schedule } = match;
-  if (process !== undefined || session !== undefined || schedule !== undefined) return false;
+function covers(form: WideForm, rule: RankedRule['rule'], facts: Facts, moment: WideQuestion['moment']): boolean {
+  if (isBeyondKey(rule, facts, moment)) return false;
+  const { address, ports, protocols } = rule.match;
   return (form === 'any-port' || address === undefined)
     && (form === 'any-address' || (ports === undefined && protocols === undefined));
 }
 
+/** Can a program of this network be in the rule's container? */
+function canBeInside({ match: { container } }: RankedRule['rule'], { sharesNetwork }: WideQuestion['moment']): boolean {
+  return container === undefined || sharesNetwork?.(container) === true;
+}
+
 /** How many milliseconds the form says what the rules say: Infinity for as long as they stay, null for not at all. */
-function lasts(form: WideForm, { rules, facts, nowMs, action, outcomes }: WideQuestion, words: readonly number[]): number | null {
+function lasts(form: WideForm, { rules, facts, moment, action, outcomes }: WideQuestion, words: readonly number[]): number | null {
+  const { nowMs } = moment;
   let bound: number | null = null;
   for (const entry of rules) {
     const { rule } = entry;
     if ((rule.match.uid !== undefined && rule.match.uid !== facts.uid) || isOver(rule, nowMs)) continue;
-    if (!meets(form, entry, facts, words)) continue;
+    if (!meets(form, entry, facts, words) || !canBeInside(rule, moment)) continue;
+    if (rule.match.includeChildren !== true && !matchesProgram(rule, facts, moment)) continue;
     // While all that can match say the same, it does not matter which of them does, nor whether it does at this moment.
     if ((rule.action === 'ask' ? outcomes.ask : rule.action) !== action) return bound;
-    if (!covers(form, rule)) continue;
+    if (!covers(form, rule, facts, moment)) continue;
     if (typeof rule.lifetime !== 'object') return Infinity;
     bound = Math.max(bound ?? 0, Math.min(rule.lifetime.until - nowMs, LONGEST_UNTIL_MS));
   }

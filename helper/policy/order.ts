@@ -3,21 +3,25 @@
  *
  * 1. tier: administrator's deny and drop, user, administrator's allow and ask, vendor, built-in
  * 2. priority: the higher first
- * 3. specificity, in lexicographic order: program, destination address (exact, then the longest prefix), ports, protocols,
- *    user; of two sets of ports or protocols the smaller is the more specific
+ * 3. specificity, in lexicographic order: program (hash, script, AppImage = Flatpak = Snap, path, container,
+ *    package), destination (exact
+ *    address, the longest prefix, exact domain, the longest wildcard, list, interface, zone), ports, protocols, user,
+ *    ancestor; of two sets of ports or protocols the smaller is the more specific
  * 4. action: deny, drop, ask, allow
  * 5. age: the older first
  *
  * The id ends every tie, so that the order is total and does not depend on the order of files.
  */
 import { assertNever } from '../contract/errors.ts';
-import type { Rule, RuleAction, Tier } from '../contract/vocabulary.ts';
+import type { Rule, RuleAction, RuleMatch, Tier } from '../contract/vocabulary.ts';
 import { toPrefix } from './address.ts';
 import type { Prefix } from './address.ts';
+import { containerRank } from './containers.ts';
+import { programSpecificity } from './program.ts';
 
 /** What put one rule before another, the first that told them apart. */
 export const ORDER_STEPS = [
-  'tier', 'priority', 'program', 'address', 'port', 'protocol', 'user', 'action', 'age', 'id',
+  'tier', 'priority', 'program', 'address', 'port', 'protocol', 'user', 'ancestor', 'action', 'age', 'id',
 ] as const;
 export type OrderStep = (typeof ORDER_STEPS)[number];
 
@@ -65,10 +69,32 @@ function actionRank(action: RuleAction): number {
   }
 }
 
-function addressRank(prefix: Prefix | null): number {
-  if (prefix === null) return 0;
-  const exact = prefix.bits === (prefix.family === 4 ? 32 : 128);
-  return exact ? -EXACT - 1 : -prefix.bits - 1;
+/** Every prefix goes before every name, and every name before a list. */
+const PREFIX = -1000;
+const EXACT_DOMAIN = -900;
+const WILDCARD = -500;
+const [LIST, INTERFACE, ZONE, ANYWHERE] = [-3, -2, -1, 0];
+
+function destinationRank({ domain, list, interface: way, zone }: RuleMatch, prefix: Prefix | null): number {
+  if (prefix !== null) {
+    const exact = prefix.bits === (prefix.family === 4 ? 32 : 128);
+    return PREFIX - (exact ? EXACT : prefix.bits);
+  }
+  // A name has at most 253 characters: the longer wildcard is below the shorter one, or has nothing to do with it.
+  if (domain !== undefined) return domain.startsWith('*') ? WILDCARD - domain.length : EXACT_DOMAIN;
+  if (list !== undefined) return LIST;
+  if (way !== undefined) return INTERFACE;
+  return zone === undefined ? ANYWHERE : ZONE;
+}
+
+/** Behind a path with what it starts, before a package. */
+const CONTAINER = 3.6;
+const CONTAINERS_SPAN = 0.3;
+
+/** A rule that also covers what its program starts says less than one that names the started program. */
+function programRank(match: RuleMatch): number {
+  if (match.container !== undefined) return CONTAINER + CONTAINERS_SPAN * containerRank(match.container);
+  return programSpecificity(match) + (match.includeChildren === true ? 0.5 : 0);
 }
 
 /** A rule whose address is no address (validation has let it through by mistake) is null: it must not match everything. */
@@ -80,11 +106,12 @@ export function rankRule(rule: Rule): RankedRule | null {
   const rank = [
     tierRank(rule.tier, rule.action),
     -rule.priority,
-    match.path === undefined ? 1 : 0,
-    addressRank(prefix),
+    programRank(match),
+    destinationRank(match, prefix),
     ports,
     match.protocols?.length ?? ALL_PROTOCOLS + 1,
     match.uid === undefined ? 1 : 0,
+    match.ancestor === undefined ? 1 : 0,
     actionRank(rule.action),
     rule.created,
   ];

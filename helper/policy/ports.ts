@@ -1,4 +1,5 @@
 /** Ports and protocols as text. Source: IANA protocol numbers; RFC 792 and RFC 4443 for ICMP. */
+import { mergedPorts } from '../contract/port-ranges.ts';
 import type { PortRange } from '../contract/vocabulary.ts';
 import { failed, parsed, quoted } from './parsed.ts';
 import type { Parsed } from './parsed.ts';
@@ -40,20 +41,6 @@ function parseRange(text: string): Parsed<PortRange> {
   return parsed({ first, last });
 }
 
-function merged(ranges: readonly PortRange[]): readonly PortRange[] {
-  const sorted = [...ranges].sort((a, b) => a.first - b.first || a.last - b.last);
-  const result: PortRange[] = [];
-  for (const range of sorted) {
-    const before = result.at(-1);
-    if (before !== undefined && range.first <= before.last + 1) {
-      result[result.length - 1] = { first: before.first, last: Math.max(before.last, range.last) };
-    } else {
-      result.push(range);
-    }
-  }
-  return result;
-}
-
 /**
  * `443` or `80,443,8000-8080`; '' is any (undefined). The result is sorted, without overlaps, and at most 64 ranges. For a
  * rule that names ICMP the numbers are types.
@@ -67,7 +54,7 @@ export function parsePorts(text: string): Parsed<readonly PortRange[] | undefine
     ranges.push(range.value);
     if (ranges.length > MOST_RANGES) return failed(`more than ${String(MOST_RANGES)} ports and ranges; make several rules`);
   }
-  return parsed(merged(ranges));
+  return parsed(mergedPorts(ranges));
 }
 
 export function formatPorts(ports: readonly PortRange[] | undefined): string {

@@ -19,6 +19,11 @@ export const PROMPT_LIMITS = {
   inbox: 200,
 } as const;
 
+/** Longest time that a flow is held for a prompt, from the prompt's first flow, however often its time is renewed; ms. */
+export const LONGEST_HOLD_MS = 300_000;
+/** A renewal that would gain less is none: whoever asks for it all the time costs nothing. */
+const LEAST_GAIN_NS = 1_000_000_000n;
+
 export type PromptLimits = { readonly [K in keyof typeof PROMPT_LIMITS]: number };
 
 export type PromptStatus = 'queued' | 'visible' | 'expired';
@@ -44,6 +49,7 @@ export interface Prompt<D> {
 
 interface Entry<D> extends Prompt<D> {
   status: PromptStatus;
+  deadlineNs: BootNs;
   flows: number[];
   count: number;
 }
@@ -67,8 +73,8 @@ export interface Ended<D> {
 export interface PromptBookDeps<D> {
   /** 128 bits in hexadecimal, never the same twice. */
   newNonce(): string;
-  /** Called once for each new prompt. */
-  describe(question: Question): D;
+  /** Called once for each new prompt; `flow` is its first. */
+  describe(question: Question, flow: number): D;
   readonly limits?: Partial<PromptLimits>;
 }
 
@@ -137,6 +143,32 @@ export class PromptBook<D> {
   byNonce(nonce: string): Prompt<D> | null {
     const entry = this.#byNonce.get(nonce);
     return entry === undefined || entry.status === 'queued' ? null : entry;
+  }
+
+  /**
+   * Gives a visible prompt its whole time again, and those that are queued behind it, each up to `LONGEST_HOLD_MS` after its
+   * first flow. Returns the prompts whose deadline has moved; null for a prompt that is not visible (any more) or is due.
+   */
+  renew(nonce: string, now: BootNs): readonly Prompt<D>[] | null {
+    const entry = this.#byNonce.get(nonce);
+    if (entry?.status !== 'visible' || entry.deadlineNs <= now) return null;
+    const moved: Entry<D>[] = [];
+    for (const one of this.#byApplication.get(entry.application) ?? []) {
+      const [whole, longest] = [now + BigInt(one.timeoutMs) * NS_PER_MS, one.raisedNs + BigInt(LONGEST_HOLD_MS) * NS_PER_MS];
+      const deadlineNs = whole < longest ? whole : longest;
+      if (one.deadlineNs <= now || deadlineNs < one.deadlineNs + LEAST_GAIN_NS) continue;
+      one.deadlineNs = deadlineNs;
+      moved.push(one);
+    }
+    return moved;
+  }
+
+  /** Takes an expired prompt out of the inbox, without an answer; null for any other. */
+  dismiss(nonce: string): Prompt<D> | null {
+    const entry = this.#byNonce.get(nonce);
+    if (entry?.status !== 'expired') return null;
+    this.#forget(entry);
+    return entry;
   }
 
   /** Ends a prompt by an answer: its nonce is used. Null when it cannot be answered (again). */
@@ -227,7 +259,7 @@ export class PromptBook<D> {
       key: questionKey(question),
       application: applicationKey(question),
       question,
-      data: this.#deps.describe(question),
+      data: this.#deps.describe(question, flow),
       raisedNs: now.bootNs,
       raisedMs: now.wallMs,
       timeoutMs,

@@ -1,21 +1,43 @@
 /** org.bastionfirewall.Helper1.Activity: what was decided, lately and live. */
-import { string } from '../contract/codec.ts';
+import { string, u64 } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { ACTIONS, INTERFACES } from '../contract/names.ts';
-import { explanation, flowFilter, flowInfo, packetInfo, subscribeOptions, totalsInfo } from '../contract/types.ts';
+import { explanation, flowFilter, flowInfo, packetInfo, subscribeOptions, totalsFilter, totalsInfo } from '../contract/types.ts';
 import type { FlowInfo, PacketInfo } from '../contract/types.ts';
+import { historyState } from '../contract/types.ts';
+import type { SubscribeOptions } from '../contract/types.ts';
 import type { EngineApi, FlowRecord } from '../engine-api.ts';
 import type { PacketRecord } from '../ports.ts';
 import type { Caller } from './callers.ts';
+import { Slots } from './limits.ts';
 import { method } from './method.ts';
 import type { Call, ServedInterface } from './method.ts';
 import { Batches } from './batches.ts';
 import { applicationName, clipped, protocolName } from './text.ts';
-import { totalsRows } from './totals.ts';
-import { UNKNOWN_UID, cursor, id, limit, name, rows } from './wire-types.ts';
+import { filterCost, filterUid, groupBy, groupRows, historyStateOf, indexText } from './flow-lists.ts';
+import { historyFilter } from './history-filter.ts';
+import { historyRows, totalsRows, totalsWanted } from './totals.ts';
+import { UNKNOWN_UID, cursor, id, limit, longText, name, rows } from './wire-types.ts';
 
 /** Live listeners of one user, and in all. */
 export const SUBSCRIBER_LIMITS = { perUid: 8, overall: 64 } as const;
+
+/** Questions to the history that one user may have waiting: it answers one after the other, and others ask too. */
+export const QUESTIONS_PER_UID = 8;
+
+/** What else than its path a program is known by. */
+function programOf({ identity }: FlowRecord): Pick<FlowInfo, 'flatpak' | 'snap' | 'appimage' | 'script'> {
+  const { flatpak, snap, appImage, script } = identity ?? {};
+  return {
+    ...(flatpak === undefined ? {} : { flatpak: clipped(flatpak) }), ...(snap === undefined ? {} : { snap: clipped(snap) }),
+    ...(appImage === undefined ? {} : { appimage: clipped(appImage) }), ...(script === undefined ? {} : { script: clipped(script) }),
+  };
+}
+
+/** The container that it comes from, or else goes into. */
+function containerOf({ containers: [first] = [] }: FlowRecord): Pick<FlowInfo, 'container' | 'image'> {
+  return first === undefined ? {} : { container: clipped(first.name), image: clipped(first.image) };
+}
 
 /** A flow as the contract tells it. */
 export function flowRow(record: FlowRecord): FlowInfo {
@@ -28,6 +50,7 @@ export function flowRow(record: FlowRecord): FlowInfo {
     uid: record.uid ?? UNKNOWN_UID,
     pid: record.pid ?? 0,
     ...(record.forwardedFrom === null ? {} : { forwarded_from: clipped(record.forwardedFrom) }),
+    ...containerOf(record),
     source_address: tuple.sourceAddress,
     source_port: tuple.sourcePort,
     address: tuple.destinationAddress,
@@ -43,6 +66,9 @@ export function flowRow(record: FlowRecord): FlowInfo {
     rule_id: decision.ruleId ?? '',
     confidence: record.confidence,
     evidence: record.evidence,
+    ...(record.forwardedFrom === null ? { direction: record.answersPeer === true ? 'in' as const : 'out' as const } : {}),
+    ...programOf(record),
+    ...(record.endedMs === undefined ? {} : { ended_ms: record.endedMs, sent_bytes: record.sentBytes ?? 0, received_bytes: record.receivedBytes ?? 0 }),
   };
 }
 
@@ -83,6 +109,8 @@ export interface ActivityDeps {
 export class Activity {
   readonly #deps: ActivityDeps;
   readonly #subscribers = new Map<string, Subscriber>();
+  /** Questions that wait, by user. */
+  readonly #questions = new Slots<number>(QUESTIONS_PER_UID);
   readonly #flows: Batches<FlowInfo>;
   readonly #packets: Batches<PacketInfo>;
   #tracing = false;
@@ -154,31 +182,77 @@ export class Activity {
         input: [flowFilter, limit, cursor],
         names: ['filter', 'limit', 'cursor'],
         output: [rows(flowInfo), string],
-        cost: (caller, filter) => (filter.uid === undefined || filter.uid === caller.uid ? null : ACTIONS.viewAll),
+        cost: filterCost,
         run: async (call, filter, count, from) => {
-          const uid = filter.uid ?? ((await call.allows(ACTIONS.viewAll)) ? undefined : call.caller.uid);
-          const wanted = { ...(filter.path === undefined ? {} : { path: filter.path }), ...(uid === undefined ? {} : { uid }) };
-          const page = this.#deps.engine.flows(wanted, count, from);
+          const uid = await filterUid(call, filter);
+          const page = await this.#ask(call.caller, (engine) => engine.flows(historyFilter(filter, uid), count, from));
           return [page.rows.map(flowRow), page.next];
         },
       }),
+      Index: method({
+        input: [flowFilter, cursor],
+        names: ['filter', 'cursor'],
+        output: [longText, string],
+        cost: filterCost,
+        run: async (call, filter, from) => {
+          const uid = await filterUid(call, filter);
+          const found = await this.#ask(call.caller, (engine) => engine.flowNumbers(historyFilter(filter, uid), from));
+          return [indexText(found.numbers), found.next];
+        },
+      }),
+      Group: method({
+        input: [flowFilter, name],
+        names: ['filter', 'by'],
+        output: [rows(totalsInfo), u64],
+        cost: filterCost,
+        run: async (call, filter, by) => {
+          const wanted = groupBy(by);
+          const uid = await filterUid(call, filter);
+          return this.#ask(call.caller, (engine) => groupRows(engine, historyFilter(filter, uid), wanted));
+        },
+      }),
+      HistoryState: method({ input: [], names: [], output: [historyState], run: () => [historyStateOf(this.#deps.engine)] }),
       Explain: method({
         input: [id],
         names: ['flow'],
         output: [explanation],
-        cost: (caller, flow) => (this.#deps.engine.flow(flow)?.uid === caller.uid ? null : ACTIONS.viewAll),
-        run: (_call, flow) => [this.#deps.engine.explain(flow)],
+        // Also what is not there costs view-all: nobody learns by it which flows of others there are.
+        cost: async (caller, flow) => ((await this.#ask(caller, (engine) => engine.flow(flow)))?.uid === caller.uid ? null : ACTIONS.viewAll),
+        run: async (call, flow) => {
+          const [record, why] = await this.#ask(call.caller, (engine) => Promise.all([engine.flow(flow), engine.explain(flow)]));
+          return [record === null ? why : { ...why, flow_info: flowRow(record) }];
+        },
       }),
       Totals: method({
         input: [name, name],
         names: ['range', 'by'],
         output: [rows(totalsInfo)],
         run: async (call, range, by) => {
-          if (range !== 'helper' || by !== 'application') {
-            throw new BastionError('NotSupported', "There are totals for the range 'helper' by 'application' only.");
-          }
-          const everybody = await call.allows(ACTIONS.viewAll);
-          return [totalsRows(this.#deps.engine, everybody ? null : call.caller.uid)];
+          const wanted = totalsWanted(range, by);
+          const uid = (await call.allows(ACTIONS.viewAll)) ? null : call.caller.uid;
+          if (wanted === null) return [totalsRows(this.#deps.engine, uid)];
+          return [await this.#ask(call.caller, (engine) => historyRows(engine, wanted, { uid }))];
+        },
+      }),
+      TotalsOf: method({
+        input: [totalsFilter, name, name],
+        names: ['filter', 'range', 'by'],
+        output: [rows(totalsInfo)],
+        run: async (call, { path }, range, by) => {
+          const wanted = totalsWanted(range, by);
+          if (wanted === null) throw new BastionError('NotSupported', 'Sums of one program come out of the history: hour, day, week or month.');
+          const uid = (await call.allows(ACTIONS.viewAll)) ? null : call.caller.uid;
+          const of = path === undefined ? { uid } : { uid, path };
+          return [await this.#ask(call.caller, (engine) => historyRows(engine, wanted, of))];
+        },
+      }),
+      ClearHistory: method({
+        input: [],
+        names: [],
+        output: [],
+        run: async () => {
+          await this.#deps.engine.clearHistory();
+          return [];
         },
       }),
     };
@@ -190,9 +264,9 @@ export class Activity {
         input: [subscribeOptions],
         names: ['options'],
         output: [],
-        cost: (_caller, options) => (options.packets === true ? ACTIONS.viewAll : null),
+        cost: (_caller, options) => (options.packets === true || options.everybody === true ? ACTIONS.viewAll : null),
         run: async (call, options) => {
-          await this.#subscribe(call, options.packets === true);
+          await this.#subscribe(call, options);
           return [];
         },
       }),
@@ -208,8 +282,19 @@ export class Activity {
     };
   }
 
-  async #subscribe(call: Call, packets: boolean): Promise<void> {
-    const everybody = packets || (await call.allows(ACTIONS.viewAll));
+  /** Throws BastionError Busy for a user who has too many questions waiting; root is not limited. */
+  async #ask<T>({ uid }: Caller, question: (engine: EngineApi) => Promise<T>): Promise<T> {
+    const giveBack = uid === 0 ? () => undefined : this.#questions.take(uid, Number.MAX_SAFE_INTEGER);
+    if (giveBack === null) throw new BastionError('Busy');
+    try {
+      return await question(this.#deps.engine);
+    } finally {
+      giveBack();
+    }
+  }
+
+  async #subscribe(call: Call, { packets = false, everybody: all = false }: SubscribeOptions): Promise<void> {
+    const everybody = packets || all || (await call.allows(ACTIONS.viewAll));
     const { caller } = call;
     // It may have left while polkit was asked; a subscriber without a connection would never be removed.
     if (!this.#deps.isThere(caller.name)) return;

@@ -5,7 +5,7 @@ import type { Action } from '../contract/names.ts';
 /** `public`: anybody may, because it tells and changes nothing of the firewall. */
 export type Requirement = Action | 'public';
 
-const { view, registerAgent, answer, editRules, setMode, disable } = ACTIONS;
+const { view, registerAgent, answer, editRules, setMode, disable, import: importRules } = ACTIONS;
 
 const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>>>> = {
   [INTERFACES.helper]: {
@@ -13,6 +13,12 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     SetMode: setMode,
     Pause: answer,
     Resume: answer,
+    Safeguard: view,
+    // What was stopped may go on.
+    EndSafeguard: editRules,
+    Profiles: view,
+    // Other rules are in force then, and they may allow more.
+    SetProfile: editRules,
     Reload: editRules,
     Off: disable,
     SelfTest: disable,
@@ -25,6 +31,13 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     Add: editRules,
     Update: editRules,
     Remove: editRules,
+    SetGroup: editRules,
+    Lists: view,
+    UpdateLists: editRules,
+    Import: importRules,
+    Propose: view,
+    Simulate: view,
+    Review: view,
   },
   [INTERFACES.prompts]: {
     RegisterAgent: registerAgent,
@@ -32,6 +45,8 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     UnregisterAgent: 'public',
     Answer: answer,
     ListPending: answer,
+    Hold: answer,
+    Dismiss: answer,
   },
   [INTERFACES.activity]: {
     Query: view,
@@ -39,6 +54,23 @@ const REQUIREMENTS: Readonly<Record<string, Readonly<Record<string, Requirement>
     Unsubscribe: 'public',
     Explain: view,
     Totals: view,
+    Index: view,
+    Group: view,
+    HistoryState: view,
+    TotalsOf: view,
+    ClearHistory: editRules,
+  },
+  [INTERFACES.applications]: {
+    List: view,
+    Rehash: editRules,
+    RehashAll: editRules,
+  },
+  [INTERFACES.network]: {
+    ListInterfaces: view,
+    ListZones: view,
+    ListContainers: view,
+    SetInbound: editRules,
+    Current: view,
   },
   'org.freedesktop.DBus.Properties': {
     Get: view,

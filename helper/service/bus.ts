@@ -6,6 +6,7 @@ import { BastionError, errorName } from '../contract/errors.ts';
 import type { ErrorCode } from '../contract/errors.ts';
 import { ACTIONS } from '../contract/names.ts';
 import type { Action } from '../contract/names.ts';
+import { faultSentence, systemCodeOf } from '../contract/system-faults.ts';
 import { BUS_ERRORS, WireError } from '../contract/transport.ts';
 import type { BusConnection, IncomingMessage } from '../contract/transport.ts';
 import type { Authority, Logger } from '../ports.ts';
@@ -16,8 +17,11 @@ import type { Call, Method, PreparedCall, ServedInterface } from './method.ts';
 
 /** ALLOW_INTERACTIVE_AUTHORIZATION of the specification. */
 const INTERACTIVE_FLAG = 4;
-/** Longest body of a call. No method takes a longer text: 64 keys of 128 characters, or a few texts of 4096. */
+/** Longest body of a call but for methods that name one of their own: 64 keys of 128 characters, or a few texts of 4096. */
 export const MAX_BODY_BYTES = 128 * 1024;
+
+/** Of an error, in one line of the journal. */
+const CAUSES = 4;
 
 /** What the dispatcher works with. */
 export interface DispatchDeps {
@@ -76,7 +80,7 @@ export class Dispatcher {
     try {
       const required = requirementOf(message.interface, message.member);
       if (required === null) throw new BastionError('NotAuthorized');
-      const action = required === 'public' ? null : prepared.cost(caller) ?? required;
+      const action = required === 'public' ? null : (await prepared.cost(caller)) ?? required;
       if (action !== null && !(await this.#authorize(message, caller, prepared, action))) return;
       this.#deps.bus.reply(message, method.output, await prepared.run(this.#callOf(caller, action)));
     } finally {
@@ -136,10 +140,15 @@ export class Dispatcher {
     const code = codeOf(error);
     if (code === 'Failed') {
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#deps.logger.log('error', 'a call failed', { interface: message.interface, member: message.member, why });
+      const cause = causesOf(error);
+      this.#deps.logger.log('error', 'a call failed', {
+        interface: message.interface, member: message.member, ...(cause === '' ? {} : { cause }), why,
+      });
     }
     // A bug's own words may tell what the caller must not know: only expected errors speak.
-    const text = error instanceof BastionError ? error.message : new BastionError(code).message;
+    const told = error instanceof BastionError ? error.message : new BastionError(code).message;
+    const fault = code === 'Failed' ? faultSentence(systemCodeOf(error)) : '';
+    const text = fault === '' || told.includes(fault) ? told : `${told} ${fault}`;
     this.#replyError(message, errorName(code), text);
   }
 
@@ -151,6 +160,13 @@ export class Dispatcher {
       this.#deps.logger.log('warning', 'an answer could not be sent', { member: message.member, why });
     }
   }
+}
+
+/** What led to an error, the nearest first; '' where it says so itself. */
+function causesOf(error: unknown): string {
+  const causes: string[] = [];
+  for (let at = error instanceof Error ? error.cause : undefined; at instanceof Error && causes.length < CAUSES; at = at.cause) causes.push(at.message);
+  return causes.join('; ');
 }
 
 function codeOf(error: unknown): ErrorCode {
@@ -166,7 +182,7 @@ function prepare(method: Method, message: IncomingMessage): PreparedCall {
   if (message.signature !== method.input) {
     throw new BastionError('InvalidArgument', `The arguments must have the signature '${method.input}'.`);
   }
-  if (message.bodyBytes > MAX_BODY_BYTES) throw new BastionError('InvalidArgument', 'The arguments are too long.');
+  if (message.bodyBytes > (method.maxBodyBytes ?? MAX_BODY_BYTES)) throw new BastionError('InvalidArgument', 'The arguments are too long.');
   try {
     return method.prepare(message.body());
   } catch (error: unknown) {

@@ -2,10 +2,11 @@
 import { array, string, u32, u64 } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { ACTIONS, INTERFACES } from '../contract/names.ts';
-import { check, degradedReason, loadError, mode, modeOptions, state, statistics } from '../contract/types.ts';
-import type { Check, LoadError } from '../contract/types.ts';
-import type { EngineApi } from '../engine-api.ts';
+import { check, degradedReason, loadError, mode, modeOptions, profileInfo, safeguardInfo, state, statistics } from '../contract/types.ts';
+import type { Check, LoadError, ImportItemInfo, ImportSummary, SafeguardInfo } from '../contract/types.ts';
+import type { EngineApi, SafeguardView } from '../engine-api.ts';
 import type { Clock } from '../ports.ts';
+import type { ListControl } from './lists.ts';
 import { method, property } from './method.ts';
 import { ModeTrial } from './mode-trial.ts';
 import type { ServedInterface } from './method.ts';
@@ -30,6 +31,14 @@ export interface Control {
   setLogLevel(level: string): void;
   setPacketTrace(on: boolean): void;
   loadErrors(): readonly LoadError[];
+  readonly lists: ListControl;
+  /** Reads foreign rules; all that can be added or, when it throws, nothing. */
+  importRules(format: string, text: string, dryRun: boolean): Promise<{
+    readonly items: readonly ImportItemInfo[];
+    readonly summary: ImportSummary;
+  }>;
+  /** Throws BastionError NotSupported for an unknown format. */
+  exportRules(format: string): Promise<string>;
 }
 
 /** Load errors as the wire takes them. */
@@ -45,6 +54,7 @@ export function helperInterface(engine: EngineApi, control: Control, clock: Cloc
     methods: {
       Ping: method({ input: [], names: [], output: [], run: () => [] }),
       ...modeMethods(engine, trial),
+      ...profileMethods(engine),
       ...controlMethods(control, trial),
     },
     properties: {
@@ -54,8 +64,24 @@ export function helperInterface(engine: EngineApi, control: Control, clock: Cloc
       DegradedReasons: property(array(degradedReason), () => engine.status().degradedReasons),
       Statistics: property(statistics, () => engine.status().statistics),
       PausedUntil: property(u64, () => engine.status().pausedUntilMs),
+      TrialEnds: property(u64, () => Math.max(engine.status().trial?.endsMs ?? 0, 0)),
+      TrialBefore: property(string, () => engine.status().trial?.before ?? ''),
+      Profile: property(string, () => engine.activeProfile() ?? ''),
     },
     signals: {},
+  };
+}
+
+/** `uid`: whose programs are told of, null for everybody's. */
+function safeguardRow(view: SafeguardView | null, uid: number | null): SafeguardInfo {
+  const [widest] = view?.trips ?? [];
+  const offenders = (view?.offenders ?? []).filter((one) => uid === null || one.uid === uid);
+  return {
+    on: view !== null,
+    since_ms: view?.sinceMs ?? 0,
+    refused: view?.refused ?? 0,
+    ...(widest === undefined ? {} : { scope: widest.scope, rate: widest.rate }),
+    offenders: offenders.map((one) => ({ path: clipped(one.application), uid: one.uid, refused: one.refused, rate: one.rate })),
   };
 }
 
@@ -92,8 +118,9 @@ function modeMethods(engine: EngineApi, trial: ModeTrial): ServedInterface['meth
       names: ['seconds'],
       output: [],
       details: (_caller, seconds) => ({ subject: `pause ${String(seconds)} s` }),
-      run(_call, seconds) {
+      async run(_call, seconds) {
         engine.pause(inRange(seconds, 1, DAY_S, 'seconds') * 1000);
+        await engine.kept();
         return [];
       },
     }),
@@ -102,8 +129,48 @@ function modeMethods(engine: EngineApi, trial: ModeTrial): ServedInterface['meth
       names: [],
       output: [],
       details: () => ({ subject: 'resume' }),
-      run() {
+      async run() {
         engine.resume();
+        await engine.kept();
+        return [];
+      },
+    }),
+    Safeguard: method({
+      input: [],
+      names: [],
+      output: [safeguardInfo],
+      run: async (call) => [safeguardRow(engine.safeguard(), (await call.allows(ACTIONS.viewAll)) ? null : call.caller.uid)],
+    }),
+    EndSafeguard: method({
+      input: [],
+      names: [],
+      output: [],
+      details: () => ({ subject: 'end the safeguard' }),
+      run() {
+        engine.endSafeguard();
+        return [];
+      },
+    }),
+  };
+}
+
+function profileMethods(engine: EngineApi): ServedInterface['methods'] {
+  return {
+    Profiles: method({
+      input: [],
+      names: [],
+      output: [array(profileInfo)],
+      run: () => [engine.profiles().map(({ id, name, active, chosen, recognized, isDefault, hasNetwork }) => ({
+        id, name, active, chosen, recognized, is_default: isDefault, has_network: hasNetwork,
+      }))],
+    }),
+    SetProfile: method({
+      input: [string],
+      names: ['id'],
+      output: [],
+      details: (_caller, id) => ({ subject: forDialog(id === '' ? 'profile of the network' : `profile ${id}`) }),
+      run(_call, id) {
+        engine.chooseProfile(id === '' ? null : id);
         return [];
       },
     }),

@@ -22,8 +22,8 @@ export interface Call {
 
 /** A call whose arguments were decoded and copied, before anybody was asked. */
 export interface PreparedCall {
-  /** Costs something else than authorize.ts says? Decided from the frozen arguments; may throw BastionError. */
-  cost(caller: Caller): Action | null;
+  /** Costs something else than authorize.ts says? Decided from the frozen arguments; may throw or reject with BastionError. */
+  cost(caller: Caller): Action | null | Promise<Action | null>;
   details(caller: Caller): Details;
   run(call: Call): Promise<readonly unknown[]>;
 }
@@ -32,6 +32,8 @@ export interface PreparedCall {
 export interface Method {
   readonly input: string;
   readonly output: string;
+  /** Longest body of a call, in bytes; the dispatcher's own limit when absent. */
+  readonly maxBodyBytes?: number;
   /** Throws BastionError InvalidArgument. */
   prepare(body: readonly unknown[]): PreparedCall;
 }
@@ -61,16 +63,18 @@ export function method<const I extends Arguments, const O extends Arguments>(dec
   readonly input: I;
   readonly names: readonly string[];
   readonly output: O;
+  readonly maxBodyBytes?: number;
   /** Fills in what the caller left open, at the time of the call: what is carried out is what was authorized. */
   readonly freeze?: (...values: Values<I>) => Values<I>;
-  readonly cost?: (caller: Caller, ...values: Values<I>) => Action | null;
+  readonly cost?: (caller: Caller, ...values: Values<I>) => Action | null | Promise<Action | null>;
   readonly details?: (caller: Caller, ...values: Values<I>) => Details;
   readonly run: (call: Call, ...values: Values<I>) => Values<O> | Promise<Values<O>>;
 }): Method {
-  const { input, names, output, freeze, cost, details, run } = declared;
+  const { input, names, output, maxBodyBytes, freeze, cost, details, run } = declared;
   return {
     input: signatureOf(input),
     output: signatureOf(output),
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
     prepare(body) {
       if (body.length !== input.length) throw new BastionError('InvalidArgument');
       const decoded = input.map((type, index) => type.decode(body[index], names[index] ?? 'argument')) as unknown as Values<I>;

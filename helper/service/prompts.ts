@@ -1,9 +1,9 @@
 /** org.bastionfirewall.Helper1.Prompts: questions go out to agents as signals of their own, answers come in with a nonce. */
-import { array, string } from '../contract/codec.ts';
+import { array, string, u32, u64 } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { ACTIONS, INTERFACES } from '../contract/names.ts';
 import type { Action } from '../contract/names.ts';
-import { agentInfo, agentOptions, agentRegistration, answer, answerResult, promptInfo } from '../contract/types.ts';
+import { DISMISS_LIMIT, agentInfo, agentOptions, agentRegistration, answer, answerResult, promptInfo } from '../contract/types.ts';
 import type { Answer, PromptEnd, PromptInfo, RuleInfo } from '../contract/types.ts';
 import type { EngineApi, PromptView } from '../engine-api.ts';
 import type { Agent, Agents } from './agents.ts';
@@ -70,7 +70,7 @@ export class Prompts {
   get served(): ServedInterface {
     return {
       name: INTERFACES.prompts,
-      methods: { ...this.#agentMethods(), ...this.#answerMethods() },
+      methods: { ...this.#agentMethods(), ...this.#answerMethods(), ...this.#waitingMethods() },
       properties: { Agents: property(array(agentInfo), () => this.#agents.infos()) },
       signals: { PromptRaised: 'a{sv}', PromptWithdrawn: 'ss' },
     };
@@ -91,8 +91,11 @@ export class Prompts {
 
   ended(view: PromptView, why: PromptEnd): void {
     this.#changed.delete(view.info.nonce);
+    // Whoever may see the inbox hears when something leaves it.
+    const left = view.info.status === 'expired' && why !== 'expired';
     for (const agent of this.#agents.all) {
-      if (!agent.shown.delete(view.info.nonce)) continue;
+      const shown = agent.shown.delete(view.info.nonce);
+      if (!shown && !(left && this.#agents.maySee(agent, view.target))) continue;
       this.#send(agent.caller.name, 'PromptWithdrawn', 'ss', [view.info.nonce, why]);
     }
   }
@@ -184,6 +187,40 @@ export class Prompts {
         },
       }),
     };
+  }
+
+  #waitingMethods(): ServedInterface['methods'] {
+    return {
+      Hold: method({
+        input: [id],
+        names: ['nonce'],
+        output: [u64],
+        run: ({ caller }, nonce) => {
+          this.#checkOwn(caller, this.#engine.promptByNonce(nonce));
+          return [this.#engine.renewPrompt(nonce)];
+        },
+      }),
+      Dismiss: method({
+        input: [array(id, DISMISS_LIMIT)],
+        names: ['nonces'],
+        output: [u32],
+        run: ({ caller }, nonces) => {
+          const wanted = new Set(nonces);
+          const there = this.#engine.prompts().filter(({ info }) => wanted.has(info.nonce));
+          for (const view of there) this.#checkOwn(caller, view);
+          return [this.#engine.dismissPrompts(there.map(({ info }) => info.nonce))];
+        },
+      }),
+    };
+  }
+
+  /** Without a password, whatever it would cost to answer: it decides nothing. Throws NotAuthorized. */
+  #checkOwn(caller: Caller, { target }: PromptView): void {
+    const agent = this.#agents.get(caller.name);
+    const isAsked = agent !== null && this.#agents.maySee(agent, target);
+    if (!isAsked && caller.uid !== 0 && (target.system || target.uid !== caller.uid)) {
+      throw new BastionError('NotAuthorized', 'This prompt is another user’s.');
+    }
   }
 
   async #visibleTo(call: Call): Promise<readonly PromptView[]> {

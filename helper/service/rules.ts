@@ -1,20 +1,24 @@
 /** org.bastionfirewall.Helper1.Rules: what is allowed and denied. */
-import { array, string } from '../contract/codec.ts';
+import { array, bool, string, text } from '../contract/codec.ts';
 import { BastionError } from '../contract/errors.ts';
 import { INTERFACES } from '../contract/names.ts';
-import { loadError, ruleEdit, ruleInfo } from '../contract/types.ts';
+import { IMPORT_ITEMS, importItem, importSummary, loadError, ruleEdit, ruleInfo } from '../contract/types.ts';
 import type { RuleEdit, RuleInfo } from '../contract/types.ts';
 import type { EngineApi } from '../engine-api.ts';
 import { loadErrorRows } from './helper.ts';
 import type { Control } from './helper.ts';
+import type { Insights } from './insight.ts';
+import { listMethods } from './lists.ts';
 import { method, property } from './method.ts';
 import type { Details, ServedInterface } from './method.ts';
 import { pageOf } from './paging.ts';
 import { forDialog } from './text.ts';
 import { cursor, id, limit, longText, rows } from './wire-types.ts';
 
-/** The formats that Export knows. */
-const EXPORT_FORMATS = ['toml'] as const;
+/** Longest body of Import: a text of 1 MiB, and the rest. */
+const IMPORT_BODY_BYTES = 1024 * 1024 + 4096;
+
+const groupName = text(64);
 
 function detailsOf(verb: string, ruleId: string, edit?: RuleEdit): Details {
   const parts = [verb, edit?.action, edit?.path, edit?.address, ruleId].filter((part) => part !== undefined && part !== '');
@@ -27,17 +31,20 @@ function ruleById(engine: EngineApi, ruleId: string): RuleInfo {
   return found;
 }
 
-/** The interface on `engine` and `control`. */
-export function rulesInterface(engine: EngineApi, control: Control): ServedInterface {
+/** The interface on `engine` and `control`, with the methods of `insights`. */
+export function rulesInterface(engine: EngineApi, control: Control, insights: Insights): ServedInterface {
   return {
     name: INTERFACES.rules,
-    methods: { ...readMethods(engine), ...editMethods(engine) },
+    methods: {
+      ...readMethods(engine, control), ...editMethods(engine), ...listMethods(engine, control.lists), ...importMethods(control),
+      ...insights.methods,
+    },
     properties: { LoadErrors: property(array(loadError), () => loadErrorRows(control.loadErrors())) },
     signals: { Changed: '' },
   };
 }
 
-function readMethods(engine: EngineApi): ServedInterface['methods'] {
+function readMethods(engine: EngineApi, control: Control): ServedInterface['methods'] {
   return {
     List: method({
       input: [limit, cursor],
@@ -58,12 +65,7 @@ function readMethods(engine: EngineApi): ServedInterface['methods'] {
       input: [string],
       names: ['format'],
       output: [longText],
-      async run(_call, format) {
-        if (!EXPORT_FORMATS.some((known) => known === format)) {
-          throw new BastionError('NotSupported', `The formats are ${EXPORT_FORMATS.join(', ')}.`);
-        }
-        return [await engine.exportRules()];
-      },
+      run: async (_call, format) => [await control.exportRules(format)],
     }),
   };
 }
@@ -95,6 +97,34 @@ function editMethods(engine: EngineApi): ServedInterface['methods'] {
       async run(_call, ruleId) {
         await engine.removeRule(ruleId);
         return [];
+      },
+    }),
+    SetGroup: method({
+      input: [groupName, bool],
+      names: ['group', 'enabled'],
+      output: [],
+      details: (_caller, group, enabled) => ({ subject: forDialog(`switch group ${enabled ? 'on' : 'off'}: ${group}`) }),
+      async run(_call, group, enabled) {
+        await engine.setGroup(group, enabled);
+        return [];
+      },
+    }),
+  };
+}
+
+function importMethods(control: Control): ServedInterface['methods'] {
+  return {
+    Import: method({
+      input: [id, longText, bool],
+      names: ['format', 'text', 'dry_run'],
+      output: [array(importItem, IMPORT_ITEMS), importSummary],
+      maxBodyBytes: IMPORT_BODY_BYTES,
+      details: (_caller, format, text, dryRun) => ({
+        subject: forDialog(`${dryRun ? 'look at' : 'import'} ${String(text.length)} characters ${format === '' ? '' : `of ${format}`}`.trim()),
+      }),
+      async run(_call, format, text, dryRun) {
+        const { items, summary } = await control.importRules(format, text, dryRun);
+        return [items, summary];
       },
     }),
   };

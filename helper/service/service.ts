@@ -2,17 +2,20 @@
 import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../contract/names.ts';
 import { BUS, connectBus } from '../contract/transport.ts';
 import type { BusConnection, IncomingMessage, SignalRequest } from '../contract/transport.ts';
-import type { EngineApi } from '../engine-api.ts';
+import type { ApplicationsApi, EngineApi, InsightApi, NetworkApi } from '../engine-api.ts';
 import type { Authority, Clock, Logger, PacketRecord, Processes, Sessions } from '../ports.ts';
 import { Activity } from './activity.ts';
 import { Agents } from './agents.ts';
+import { Applications } from './applications.ts';
 import { Dispatcher, MAX_BODY_BYTES } from './bus.ts';
 import { Callers } from './callers.ts';
 import { helperInterface } from './helper.ts';
 import type { Control } from './helper.ts';
 import { compactXml, parentXml } from './introspection.ts';
+import { Insights } from './insight.ts';
 import { Admission } from './limits.ts';
 import type { ServedInterface } from './method.ts';
+import { networkInterfaceOf } from './network.ts';
 import { Prompts } from './prompts.ts';
 import { rulesInterface } from './rules.ts';
 import { introspectable, peer, properties } from './standard.ts';
@@ -25,8 +28,8 @@ const PROPERTIES_INTERFACE = 'org.freedesktop.DBus.Properties';
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** Values in one call: 64 keys with their variants are fewer than 500. */
 const MAX_VALUES = 2048;
-/** Rules.Changed at most this often. */
-const RULES_CHANGED_MS = 100;
+/** Rules.Changed and Network.Changed at most this often. */
+const CHANGED_MS = 100;
 
 /** Somebody else has the name on the bus. */
 export class NameTakenError extends Error {
@@ -35,6 +38,9 @@ export class NameTakenError extends Error {
 
 export interface ServiceOptions {
   readonly engine: EngineApi;
+  readonly applications: ApplicationsApi;
+  readonly insight: InsightApi;
+  readonly network: NetworkApi;
   readonly control: Control;
   readonly authority: Authority;
   readonly sessions: Sessions;
@@ -73,6 +79,8 @@ export interface Service {
   packets(records: readonly PacketRecord[]): void;
   /** Load errors or anything else outside the engine changed: properties are compared and told. */
   statusChanged(): void;
+  /** Something that belongs to the rules changed outside the engine: lists. */
+  rulesChanged(): void;
   counters(): ServiceCounters;
   /** Leaves the bus. Idempotent. */
   close(): void;
@@ -105,11 +113,14 @@ class RunningService implements Service {
   readonly #agents: Agents;
   readonly #prompts: Prompts;
   readonly #activity: Activity;
+  readonly #applications: Applications;
+  readonly #insights: Insights;
   readonly #status: StatusSignals;
   readonly #stops: (() => void)[] = [];
   /** Connections that were let see the state: a signal to everybody would tell it to those who may not ask for it. */
   readonly #viewers = new Set<string>();
   #rulesTimer: NodeJS.Timeout | null = null;
+  #networkTimer: NodeJS.Timeout | null = null;
 
   constructor(options: ServiceOptions, bus: BusConnection, callers: Callers) {
     const { engine, control } = options;
@@ -130,15 +141,24 @@ class RunningService implements Service {
       send: (receiver, member, rows) => { this.#unicast(receiver, INTERFACES.activity, member, 'aa{sv}', [rows]); },
       setPacketTrace: (on) => { control.setPacketTrace(on); },
     });
+    this.#applications = new Applications({
+      applications: options.applications,
+      isThere: (name) => callers.has(name),
+      send: (receiver, member, signature, body) => {
+        if (receiver === null) this.#signal({ interface: INTERFACES.applications, member, signature, body });
+        else this.#unicast(receiver, INTERFACES.applications, member, signature, body);
+      },
+    });
+    this.#insights = new Insights(options.insight);
     const helper = helperInterface(engine, control, options.clock);
-    const rules = rulesInterface(engine, control);
+    const rules = rulesInterface(engine, control, this.#insights);
     this.#status = new StatusSignals({
       helper,
       rules,
       send: (name, changed, invalidated) => { this.#propertiesChanged(name, changed, invalidated); },
       somebodyListens: () => this.#viewers.size > 0,
     });
-    this.#listen([helper, rules, this.#prompts.served, this.#activity.served]);
+    this.#listen([helper, rules, this.#prompts.served, this.#activity.served, this.#applications.served, networkInterfaceOf(engine, options.network)]);
   }
 
   get uniqueName(): string {
@@ -150,6 +170,8 @@ class RunningService implements Service {
     this.#callers.onGone((name) => {
       this.#agents.remove(name);
       this.#activity.remove(name);
+      this.#applications.remove(name);
+      this.#insights.remove(name);
       this.#viewers.delete(name);
     });
     this.#stops.push(
@@ -158,9 +180,11 @@ class RunningService implements Service {
         promptChanged: (view) => { this.#prompts.changed(view); },
         promptEnded: (view, why) => { this.#prompts.ended(view, why); },
         flows: (records) => { this.#activity.observeFlows(records); },
+        flowsEnded: (_ends, records) => { this.#activity.observeFlows(records); },
         rulesChanged: () => { this.#rulesChanged(); },
         statusChanged: () => { this.#status.changed(); },
       }),
+      this.#options.network.onChanged(() => { this.#networkChanged(); }),
       this.#options.sessions.onChanged(() => { this.#prompts.sessionsChanged(); }),
       this.#bus.onClosed((reason) => { this.#lost(reason); }),
       this.#bus.onSignal((signal) => { this.#onSignal(signal); }),
@@ -173,6 +197,10 @@ class RunningService implements Service {
 
   statusChanged(): void {
     this.#status.changed();
+  }
+
+  rulesChanged(): void {
+    this.#rulesChanged();
   }
 
   counters(): ServiceCounters {
@@ -190,9 +218,12 @@ class RunningService implements Service {
     for (const stop of this.#stops.splice(0)) stop();
     if (this.#rulesTimer !== null) clearTimeout(this.#rulesTimer);
     this.#rulesTimer = null;
+    if (this.#networkTimer !== null) clearTimeout(this.#networkTimer);
+    this.#networkTimer = null;
     this.#status.close();
     this.#prompts.close();
     this.#activity.close();
+    this.#applications.close();
     this.#bus.close();
   }
 
@@ -223,7 +254,14 @@ class RunningService implements Service {
     this.#rulesTimer ??= setTimeout(() => {
       this.#rulesTimer = null;
       this.#signal({ interface: INTERFACES.rules, member: 'Changed', signature: '', body: [] });
-    }, RULES_CHANGED_MS).unref();
+    }, CHANGED_MS).unref();
+  }
+
+  #networkChanged(): void {
+    this.#networkTimer ??= setTimeout(() => {
+      this.#networkTimer = null;
+      this.#signal({ interface: INTERFACES.network, member: 'Changed', signature: '', body: [] });
+    }, CHANGED_MS).unref();
   }
 
   #unicast(destination: string, interfaceName: string, member: string, signature: string, body: readonly unknown[]): void {

@@ -25,7 +25,12 @@ export function applicationName(path: string | null): string {
 
 /** tcp, udp, icmp, or the IANA number. */
 export function protocolName(tuple: Tuple): string {
-  switch (tuple.protocol) {
+  return protocolWord(tuple.protocol);
+}
+
+/** The same of a number. */
+export function protocolWord(protocol: number): string {
+  switch (protocol) {
     case 6:
       return 'tcp';
     case 17:
@@ -34,6 +39,6 @@ export function protocolName(tuple: Tuple): string {
     case 58:
       return 'icmp';
     default:
-      return String(tuple.protocol);
+      return String(protocol);
   }
 }

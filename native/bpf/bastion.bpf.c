@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Owner hooks, the programs that netfilter asks through xt_bpf, and the gate. The programs decide nothing by themselves: they
+ * Owner hooks, the programs that netfilter asks through xt_bpf, the gate, and the record of forks and execs. The programs decide nothing by themselves: they
  * repeat what the addon wrote, and whatever they cannot tell goes to the queue.
  */
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
 
 #include "wire.h"
 #include "kernel-types.h"
@@ -21,6 +22,8 @@
 #include "decide.h"
 #include "gate.h"
 #include "dns.h"
+#include "flow-events.h"
+#include "lineage.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -33,7 +36,7 @@ char LICENSE[] SEC("license") = "GPL";
  * A packet can wait between xt_bpf and the queue for as long as its sender is preempted: entries of this age below the
  * drained mark are still taken for waiting.
  */
-#define SETTLE_NS 20000000ULL
+#define SETTLE_NS 100000000ULL
 
 /* inet_create, inet6_create -> BPF_CGROUP_RUN_PROG_INET_SOCK: not for the kernel's own sockets. Stable since 4.10. */
 SEC("cgroup/sock_create")
@@ -116,8 +119,11 @@ static __always_inline int on_address(struct bpf_sock_addr *context)
 	record = bpf_sk_storage_get(&sockets, context->sk, 0, 0);
 	if (record) {
 		/* What was accepted or allowed before was another connection. */
-		if (context->type == SOCKET_STREAM)
+		if (context->type == SOCKET_STREAM) {
 			record->generation = 0;
+			if (record->begun_cookie)
+				end_stream(record, cookie);
+		}
 		if (same_task(&caller, &record->caller) && record->owner.cookie == cookie && record->owner.uid == uid_now())
 			return HOOK_PASS;
 	}
@@ -225,7 +231,9 @@ int on_ingress(struct __sk_buff *skb)
 	record = bpf_sk_storage_get(&sockets, socket, 0, 0);
 	if (!record)
 		return HOOK_PASS;
-	account(record, &record->received, skb->len);
+	account(record, &record->received, &record->received_added, skb->len);
+	if (socket->state == STATE_LISTEN)
+		record->received_before = record->received;
 	if (socket->protocol == IPPROTO_TCP ? socket->dst_port != bpf_htons(DNS_PORT) : socket->protocol != IPPROTO_UDP)
 		return HOOK_PASS;
 	transport = read_packet(skb, &tuple);
@@ -280,15 +288,20 @@ int on_egress(struct __sk_buff *skb)
 		if (!record)
 			return GATE_PASS;
 	}
-	account(record, &record->sent, skb->len);
+	account(record, &record->sent, &record->sent_added, skb->len);
+	if (socket->state == STATE_LISTEN)
+		record->sent_before = record->sent;
+	if (record->tell_ns && bpf_ktime_get_coarse_ns() >= record->tell_ns)
+		tell_lasting(skb, record);
 	if (socket->protocol == IPPROTO_TCP ? socket->dst_port == bpf_htons(DNS_PORT) : socket->protocol == IPPROTO_UDP)
 		note_question(skb, &record->owner);
 	return GATE_PASS;
 }
 
-static __always_inline int still_waits(const struct bastion_pending *known, const struct bastion_settings *now)
+/* Can what was recorded at that time still be unread? */
+static __always_inline int still_waits(__u64 recorded_ns, const struct bastion_settings *now)
 {
-	return known->recorded_ns + SETTLE_NS >= now->drained_ns;
+	return recorded_ns + SETTLE_NS >= now->drained_ns;
 }
 
 /*
@@ -299,6 +312,7 @@ static __always_inline int record_pending(struct bastion_pending *entry, const s
 {
 	struct bastion_settings *now = current_settings();
 	struct bastion_pending *known;
+	int same;
 
 	if (!now || !take_pending(owned ? entry->owner.user : NOBODY, now))
 		return 0;
@@ -306,20 +320,27 @@ static __always_inline int record_pending(struct bastion_pending *entry, const s
 	if (!owned && (tuple->destination.protocol == IPPROTO_ICMP || tuple->destination.protocol == IPPROTO_ICMPV6))
 		entry->flags |= BASTION_PENDING_AMBIGUOUS;
 	entry->recorded_ns = bpf_ktime_get_boot_ns();
+	entry->changed_ns = entry->recorded_ns;
 	count(BASTION_COUNT_UNDECIDED);
 	if (!bpf_map_update_elem(&pending, tuple, entry, BPF_NOEXIST))
 		return 1;
 	known = bpf_map_lookup_elem(&pending, tuple);
-	if (!known || !still_waits(known, now) ||
-	    (!(known->flags & BASTION_PENDING_AMBIGUOUS) && same_program(&known->owner, &entry->owner) &&
-	     (owned || known->owner.cookie == entry->owner.cookie))) {
+	same = known && same_program(&known->owner, &entry->owner) && (owned || known->owner.cookie == entry->owner.cookie);
+	/* Who goes on alone is named again when what came before the last change has been read. */
+	if (!known || !still_waits(same ? known->changed_ns : known->recorded_ns, now) ||
+	    (same && !(known->flags & BASTION_PENDING_AMBIGUOUS))) {
 		if (bpf_map_update_elem(&pending, tuple, entry, BPF_ANY))
 			bpf_map_delete_elem(&pending, tuple);
 		return 1;
 	}
 	count(BASTION_COUNT_AMBIGUOUS);
-	known->flags |= BASTION_PENDING_AMBIGUOUS;
 	known->recorded_ns = entry->recorded_ns;
+	if (same)
+		return 1;
+	known->changed_ns = entry->changed_ns;
+	known->flags |= BASTION_PENDING_AMBIGUOUS;
+	entry->flags |= BASTION_PENDING_AMBIGUOUS;
+	bpf_map_update_elem(&pending, tuple, entry, BPF_ANY);
 	return 1;
 }
 

@@ -283,6 +283,7 @@ __noinline int name_caller(struct question *question)
 	question->flow.pid = task->tgid;
 	question->flow.start_ns = task->group_leader->start_boottime;
 	read_executable(file->f_inode, &question->flow.executable);
+	distrust_executable(task->group_leader, &question->flow.executable);
 	return 1;
 }
 

@@ -27,6 +27,15 @@
 #define TCP_FLAGS_OFFSET 12
 #define TCP_FLAG_RST 4
 
+/* Two at a time add no more than there is: what one has counted too much, the other takes off again. */
+static __always_inline void add_rest(struct bastion_amount *total, const struct bastion_amount *amount, struct bastion_amount *added)
+{
+	__u64 bytes = amount->bytes, packets = amount->packets;
+
+	__sync_fetch_and_add(&total->bytes, bytes - __sync_lock_test_and_set(&added->bytes, bytes));
+	__sync_fetch_and_add(&total->packets, packets - __sync_lock_test_and_set(&added->packets, packets));
+}
+
 static __noinline int flush_amounts(struct bastion_socket *record)
 {
 	struct bastion_traffic_key key = {};
@@ -44,18 +53,17 @@ static __noinline int flush_amounts(struct bastion_socket *record)
 	}
 	if (!total)
 		return 0;
-	__sync_fetch_and_add(&total->sent.bytes, __sync_lock_test_and_set(&record->sent.bytes, 0));
-	__sync_fetch_and_add(&total->sent.packets, __sync_lock_test_and_set(&record->sent.packets, 0));
-	__sync_fetch_and_add(&total->received.bytes, __sync_lock_test_and_set(&record->received.bytes, 0));
-	__sync_fetch_and_add(&total->received.packets, __sync_lock_test_and_set(&record->received.packets, 0));
+	add_rest(&total->sent, &record->sent, &record->sent_added);
+	add_rest(&total->received, &record->received, &record->received_added);
 	return 0;
 }
 
-static __always_inline void account(struct bastion_socket *record, struct bastion_amount *amount, __u32 length)
+static __always_inline void account(struct bastion_socket *record, struct bastion_amount *amount, const struct bastion_amount *added,
+				    __u32 length)
 {
 	__sync_fetch_and_add(&amount->bytes, length);
 	__sync_fetch_and_add(&amount->packets, 1);
-	if (record->released || amount->bytes >= FLUSH_BYTES || amount->packets >= FLUSH_PACKETS)
+	if (record->released || amount->bytes - added->bytes >= FLUSH_BYTES || amount->packets - added->packets >= FLUSH_PACKETS)
 		flush_amounts(record);
 }
 
@@ -270,6 +278,8 @@ static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record
 	if (known && found.verdict == BASTION_ACCEPT) {
 		if (record && subject == STREAM) {
 			record->until_ns = found.until_ns;
+			record->hit_slot = found.hit_slot;
+			record->decided_generation = generation;
 			record->allowed_cookie = bpf_get_socket_cookie(skb);
 			record->generation = generation;
 		}
@@ -326,12 +336,51 @@ static __noinline int judge_kernel(struct __sk_buff *skb, struct bpf_sock *socke
 	return judge(skb, 0, &question, DATAGRAM);
 }
 
+/*
+ * The first packet of a connection passes. An accepted one has a copy of its listener's amounts, which are marked as such; what
+ * of them the listener has still to add to `traffic` is his.
+ */
+static __noinline int begin_stream(struct __sk_buff *skb, struct bpf_sock *socket, struct bastion_socket *record, __u32 inbound)
+{
+	struct bastion_settings *now = current_settings();
+	struct bastion_tuple *tuple;
+
+	if (!now || !socket || !record)
+		return 0;
+	tuple = &record->tuple;
+	record->begun_cookie = bpf_get_socket_cookie(skb);
+	record->begun_ns = now->tell_flows ? bpf_ktime_get_coarse_ns() : 0;
+	record->tell_ns = record->begun_ns ? record->begun_ns + BASTION_LASTING_NS : 0;
+	record->inbound = !!inbound;
+	record->interface_index = skb->ifindex;
+	record->length = skb->len;
+	if (inbound) {
+		record->sent_added = record->sent_before;
+		record->received_added = record->received_before;
+	}
+	stream_destination(socket, &tuple->destination);
+	__builtin_memset(tuple->source, 0, sizeof(tuple->source));
+	if (tuple->destination.family == 4) {
+		__u32 v4 = socket->src_ip4;
+
+		__builtin_memcpy(tuple->source, &v4, sizeof(v4));
+	} else {
+		__u32 words[4] = {socket->src_ip6[0], socket->src_ip6[1], socket->src_ip6[2], socket->src_ip6[3]};
+
+		__builtin_memcpy(tuple->source, words, sizeof(words));
+	}
+	tuple->source_port = bpf_htons(socket->src_port);
+	tuple->reserved = 0;
+	return 0;
+}
+
 static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socket, struct bastion_socket *record)
 {
 	struct bastion_settings *now = current_settings();
 	struct question question = {};
 	struct bastion_tuple tuple = {};
 	enum subject subject;
+	int verdict;
 
 	if (!now || !socket || !record)
 		return GATE_DROP;
@@ -354,7 +403,10 @@ static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socke
 			record = 0;
 		}
 	}
-	return judge(skb, record, &question, subject);
+	verdict = judge(skb, record, &question, subject);
+	if (verdict == GATE_PASS && subject == STREAM && record && record->begun_cookie != bpf_get_socket_cookie(skb))
+		begin_stream(skb, socket, record, question.reply);
+	return verdict;
 }
 
 /* What the helper's threads put back on its way was decided, whoever sent it; their own sockets are like everybody's. */

@@ -48,9 +48,13 @@ struct vfsmount {
 	struct dentry *mnt_root;
 } RELOCATED;
 
+struct mnt_namespace;
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
+	/* None once it was taken away. */
+	struct mnt_namespace *mnt_ns;
 	struct vfsmount mnt;
 } RELOCATED;
 
@@ -66,6 +70,8 @@ struct file {
 
 struct mm_struct {
 	struct file *exe_file;
+	unsigned long arg_start;
+	unsigned long arg_end;
 } RELOCATED;
 
 struct ns_common {
@@ -112,16 +118,44 @@ struct cred {
 	struct user_namespace *user_ns;
 } RELOCATED;
 
+typedef struct {
+	int counter;
+} RELOCATED atomic_t;
+
+struct signal_struct {
+	/* Threads that have not begun to exit. */
+	atomic_t live;
+} RELOCATED;
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+} RELOCATED;
+
 struct task_struct {
 	struct task_struct *group_leader;
+	struct task_struct *real_parent;
 	const struct cred *cred;
+	int pid;
 	int tgid;
 	struct mm_struct *mm;
+	struct fs_struct *fs;
+	struct signal_struct *signal;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 	__u64 start_boottime;
 	__u64 self_exec_id;
 	char comm[16];
+} RELOCATED;
+
+/* filename: what was to be run; interp: what is run. The same pointer unless a script or binfmt_misc led on. */
+struct linux_binprm {
+	const char *filename;
+	const char *interp;
+} RELOCATED;
+
+struct bpf_iter__task {
+	struct task_struct *task;
 } RELOCATED;
 
 typedef struct {

@@ -97,6 +97,54 @@ struct {
 } shares SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_PROCESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct bastion_process_key);
+	__type(value, struct bastion_process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_IMAGES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct bastion_image_key);
+	__type(value, struct bastion_image);
+} images SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_EXITED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct bastion_exited_key);
+	__type(value, struct bastion_process_key);
+} exited SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_USERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct bastion_family_share);
+} family_shares SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BASTION_MAX_USERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct bastion_event_share);
+} event_shares SEC(".maps");
+
+/* Where an image is put together: by exec, where nothing else runs on the processor, and by adopt_process, which runs once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct bastion_image);
+} drafts SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, BASTION_RING_BYTES);
 } executables SEC(".maps");
@@ -110,6 +158,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, BASTION_RING_BYTES);
 } dns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BASTION_RING_BYTES);
+} flow_events SEC(".maps");
 
 static __always_inline void count(__u32 index)
 {

@@ -112,6 +112,22 @@ static __always_inline __u32 uid_now(void)
 }
 
 /*
+ * In a user namespace of its own any program can say that another file is its executable (prctl PR_SET_MM_MAP). What it ran by
+ * exec counts, if that was recorded. The change time moves on when a package is upgraded under a program that runs.
+ */
+static __always_inline void distrust_executable(struct task_struct *leader, struct bastion_executable *executable)
+{
+	struct bastion_process_key key = {.start_ns = leader->start_boottime, .pid = leader->tgid};
+	struct bastion_process *process = bpf_map_lookup_elem(&processes, &key);
+
+	if (!process || !process->executable.inode)
+		return;
+	if (process->executable.inode != executable->inode || process->executable.device != executable->device ||
+	    process->executable.generation != executable->generation)
+		*executable = process->executable;
+}
+
+/*
  * Fills in a record without a socket: `owner` is empty. Without an executable it is a kernel's thread.
  */
 static __noinline int read_caller(struct bastion_owner *owner)
@@ -137,22 +153,27 @@ static __noinline int read_caller(struct bastion_owner *owner)
 	if (!file)
 		return 0;
 	read_executable(file->f_inode, &owner->executable);
+	distrust_executable(leader, &owner->executable);
 	return 1;
 }
 
 /* Ring memory is private to this call: per-CPU scratch is not, where a hook can be preempted. */
-static __noinline int tell_path(const struct bastion_owner *owner)
+static __noinline int tell_path_of(const struct bastion_executable *executable, __u32 mount_namespace)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct bastion_path_event *event;
 	struct bastion_seen_key key = {};
 	__u32 one = 1;
 
-	if (!owner || !owner->executable.inode)
+	if (!executable || !executable->inode)
 		return 0;
-	key.executable = owner->executable;
-	key.mount_namespace = owner->mount_namespace;
+	key.executable = *executable;
+	key.mount_namespace = mount_namespace;
 	if (bpf_map_lookup_elem(&seen, &key))
+		return 0;
+	/* Whoever says that another file is his executable does not name this one for everybody. */
+	if (BPF_CORE_READ(task, mm, exe_file, f_inode, i_ino) != executable->inode ||
+	    BPF_CORE_READ(task, mm, exe_file, f_inode, i_sb, s_dev) != executable->device)
 		return 0;
 	event = bpf_ringbuf_reserve(&executables, sizeof(*event), 0);
 	if (!event) {
@@ -165,6 +186,11 @@ static __noinline int tell_path(const struct bastion_owner *owner)
 	bpf_ringbuf_submit(event, 0);
 	bpf_map_update_elem(&seen, &key, &one, BPF_ANY);
 	return 0;
+}
+
+static __always_inline int tell_path(const struct bastion_owner *owner)
+{
+	return owner ? tell_path_of(&owner->executable, owner->mount_namespace) : 0;
 }
 
 static __always_inline int same_executable(const struct bastion_executable *a, const struct bastion_executable *b)

@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 /* Raised with every change of a structure below: maps of another layout are replaced, never reused. */
-#define BASTION_LAYOUT 6
+#define BASTION_LAYOUT 9
 
 #define BASTION_MAX_OWNERS 65536
 #define BASTION_MAX_PENDING 16384
@@ -20,18 +20,55 @@
 #define BASTION_MAX_SEEN 8192
 #define BASTION_MAX_TRAFFIC 8192
 #define BASTION_MAX_USERS 4096
+#define BASTION_MAX_PROCESSES 65536
+#define BASTION_MAX_IMAGES 16384
+#define BASTION_MAX_EXITED 65536
 #define BASTION_HIT_SLOTS 16384
 #define BASTION_RING_BYTES (1 << 20)
 #define BASTION_REPORT_RING_BYTES (1 << 18)
 #define BASTION_PATH_BYTES 4096
 #define BASTION_COMMAND_BYTES 16
+#define BASTION_FILENAME_BYTES 256
+#define BASTION_INTERPRETER_BYTES 128
+#define BASTION_ARGUMENT_BYTES 896
+#define BASTION_DIRECTORY_BYTES 512
 #define BASTION_DNS_BYTES 4096
 #define BASTION_DNS_SHORT_BYTES 512
 
-/* Shares of one user, so that he fills no table for the others: sockets, packets that wait unread, new peers a second. */
+/* A connection that lasts longer is told of while it is open; a shorter one once, at its end. */
+#define BASTION_LASTING_NS 1000000000ULL
+/* So many events of one user wake the receiver thread, which else looks by itself, once a second. */
+#define BASTION_EVENTS_WAKE 256
+
+/*
+ * Shares of one user, so that he fills no table for the others: sockets, packets that wait unread, new peers a second, running
+ * processes, images, processes that have ended and are still known.
+ */
 #define BASTION_USER_SOCKETS (BASTION_MAX_OWNERS / 4)
 #define BASTION_USER_PENDING (BASTION_MAX_PENDING / 4)
 #define BASTION_USER_PEERS 512
+#define BASTION_USER_PROCESSES (BASTION_MAX_PROCESSES / 4)
+#define BASTION_USER_IMAGES (BASTION_MAX_IMAGES / 4)
+#define BASTION_USER_EXITED 1024
+/* What the history is told of one user's connections in a second. */
+#define BASTION_USER_EVENTS 2048
+
+/* A chain of images is cut so that between one and two times as many are left. */
+#define BASTION_CHAIN 32
+
+/* bastion_process.flags: what it runs, or what ran before, found no room; see bastion_image.flags. */
+#define BASTION_PROCESS_GAP 1
+
+/* bastion_image.flags: programs that ran before this one are not known. */
+#define BASTION_IMAGE_GAP 1
+/* Older than the programs: what ran when they were attached, under the parent that it had then. */
+#define BASTION_IMAGE_ADOPTED 2
+/* The interpreter is another file than the one that was to be run. */
+#define BASTION_IMAGE_SCRIPT 4
+/* Some part of the text did not fit, or could not be read. */
+#define BASTION_IMAGE_TRUNCATED 8
+/* `directory` is whole, and the root directory of the process was that of its mount namespace. */
+#define BASTION_IMAGE_DIRECTORY 16
 
 /* Values of bastion_verdict.verdict; 0 stands for none. */
 #define BASTION_ACCEPT 1
@@ -78,6 +115,13 @@
 #define BASTION_REPORT_REFUSED 2
 #define BASTION_REPORT_UNTRACKED 3
 
+/* bastion_flow_event.kind */
+#define BASTION_FLOW_OPEN 1
+#define BASTION_FLOW_ENDED 2
+
+/* bastion_flow_event.flags: a peer opened the connection. */
+#define BASTION_FLOW_INBOUND 1
+
 /* Index of `counters`. */
 #define BASTION_COUNT_ALLOWED 0
 #define BASTION_COUNT_REFUSED 1
@@ -91,7 +135,9 @@
 #define BASTION_COUNT_GATE_LOST 9
 #define BASTION_COUNT_DNS_LOST 10
 #define BASTION_COUNT_OVER_BUDGET 11
-#define BASTION_COUNTERS 12
+#define BASTION_COUNT_LINEAGE_LOST 12
+#define BASTION_COUNT_FLOWS_LOST 13
+#define BASTION_COUNTERS 14
 
 /* An executable's inode. `device` is the kernel's own s_dev: major << 20 | minor. */
 struct bastion_executable {
@@ -138,7 +184,8 @@ struct bastion_tuple {
 
 struct bastion_pending {
 	struct bastion_owner owner;
-	__u64 recorded_ns;
+	__u64 recorded_ns; /* the last packet under this tuple */
+	__u64 changed_ns; /* the last one that came from another program than the one before */
 	__u32 flags;
 	__u32 reserved;
 };
@@ -203,9 +250,25 @@ struct bastion_socket {
 	__u64 allowed_cookie;
 	__u64 until_ns;
 	__u64 reported_ns;
-	/* Not yet added to `traffic`. */
 	struct bastion_amount sent;
 	struct bastion_amount received;
+	/* What of that is in `traffic`. */
+	struct bastion_amount sent_added;
+	struct bastion_amount received_added;
+	/* What of that was there before the connection: a listener's, or of a connection before it. */
+	struct bastion_amount sent_before;
+	struct bastion_amount received_before;
+	/* The connection that the history is told of at its end: as its socket has it, and as it was decided last. */
+	struct bastion_tuple tuple;
+	__u64 begun_cookie; /* the socket that it is */
+	__u64 begun_ns; /* CLOCK_MONOTONIC_COARSE; 0: it is not told of */
+	__u64 tell_ns; /* when it counts as lasting; 0: it was told of */
+	__u32 decided_generation;
+	__u32 hit_slot;
+	__u32 interface_index;
+	__u32 length; /* of its first packet */
+	__u32 inbound; /* a peer opened it */
+	__u32 reserved;
 };
 
 struct bastion_traffic_key {
@@ -228,6 +291,74 @@ struct bastion_share {
 	__u32 pending;
 	__u32 peers;
 	__u32 reserved;
+};
+
+/* The same of the record of forks and execs: apart, because older kernels leave the gate's programs no room on the stack. */
+struct bastion_family_share {
+	__u32 processes; /* that run */
+	__u32 images;
+	__u32 exited; /* so far: numbers the slots of `exited` */
+	__u32 reserved;
+};
+
+/* The same of `flow_events`, in one second. */
+struct bastion_event_share {
+	__u64 second;
+	__u32 told;
+	__u32 reserved;
+};
+
+/* One process for ever: numbers are used again, but not together with the time of the start. */
+struct bastion_process_key {
+	__u64 start_ns;
+	__u32 pid;
+	__u32 reserved;
+};
+
+/* One exec of one process; time 0 for none. */
+struct bastion_image_key {
+	__u64 time_ns;
+	__u32 pid;
+	__u32 reserved;
+};
+
+struct bastion_process {
+	struct bastion_executable executable; /* what its last exec ran, also where there was no room for an image */
+	struct bastion_image_key image; /* its own, or of the process that it was forked from, in any generation */
+	__u64 exec_id;
+	__u64 exited_ns; /* 0: it runs */
+	__u32 user; /* as bastion_owner.user */
+	__u32 flags;
+};
+
+/*
+ * What a process ran from one exec to the next. Never changed but for `users`, and where a chain that is too long is cut: what
+ * a parent does after a fork does not show in its older children. `parent` is what ran in the same process before, which right
+ * after a fork is what its parent ran then.
+ */
+struct bastion_image {
+	struct bastion_image_key parent;
+	struct bastion_executable executable;
+	__u64 start_ns; /* of the process */
+	__u32 pid;
+	__u32 mount_namespace;
+	__u32 users; /* processes that run it, and images whose parent it is */
+	__u32 depth;
+	__u32 user; /* whose share it fills */
+	__u32 flags;
+	__u32 arguments_length;
+	__u32 directory_length;
+	char command[BASTION_COMMAND_BYTES];
+	char filename[BASTION_FILENAME_BYTES]; /* ended by NUL */
+	char interpreter[BASTION_INTERPRETER_BYTES]; /* the same; empty if it is the file itself */
+	char arguments[BASTION_ARGUMENT_BYTES]; /* each ended by NUL */
+	char directory[BASTION_DIRECTORY_BYTES]; /* names of the working directory, as in bastion_path_event */
+};
+
+/* Where a process that has ended waits for its record to go: the oldest of its user's goes first. */
+struct bastion_exited_key {
+	__u32 user;
+	__u32 slot;
 };
 
 /* A packet that the gate dropped. `cookie` is the socket's own, which for an accepted connection is not its owner's. */
@@ -254,6 +385,27 @@ struct bastion_dns_event {
 	__u8 payload[BASTION_DNS_BYTES];
 };
 
+/*
+ * A connection that passed the gate: open for longer than BASTION_LASTING_NS, or at its end. `tuple` has the peer as its
+ * destination, whoever began. Times are CLOCK_MONOTONIC. For an accepted one `owner` is the listener's.
+ */
+struct bastion_flow_event {
+	struct bastion_owner owner;
+	struct bastion_tuple tuple;
+	__u64 cookie; /* the socket's own */
+	__u64 begun_ns;
+	__u64 time_ns;
+	struct bastion_amount sent;
+	struct bastion_amount received;
+	__u32 kind;
+	__u32 flags;
+	/* What decided it: `hit_slot` counts for the rules of this generation. 0: nobody did. */
+	__u32 generation;
+	__u32 hit_slot;
+	__u32 interface_index;
+	__u32 length; /* of its first packet */
+};
+
 /* Memory-mapped by the addon. */
 struct bastion_settings {
 	__u32 layout;
@@ -274,9 +426,13 @@ struct bastion_settings {
 	__u32 forms;
 	/* What netfilter is to refuse is put back with it. */
 	__u32 refuse_mark;
-	__u32 reserved;
+	/* For adopt_process: not 0 to take also processes whose parent has no record. */
+	__u32 adopt_all;
 	/* Names the rules behind the entries of the current generation, 0 for none. */
 	__u64 policy;
+	/* Not 0: connections are told of in `flow_events`. */
+	__u32 tell_flows;
+	__u32 reserved;
 };
 
 /*

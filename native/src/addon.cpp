@@ -2,8 +2,13 @@
 // The module: what native/binding.ts declares.
 #include <memory>
 
+#include "base_rules.hpp"
 #include "convert.hpp"
+#include "lineage_node.hpp"
+#include "link_watch_node.hpp"
 #include "netfilter_watch_node.hpp"
+#include "folder_lock.hpp"
+#include "journal.hpp"
 #include "notify.hpp"
 
 namespace bastion {
@@ -12,6 +17,7 @@ namespace {
 
 constexpr size_t pathBytes = 4096;
 constexpr size_t stateBytes = 4096;
+constexpr size_t journalEntryBytes = 65'536;
 
 struct Session;
 void deliver(Napi::Env env, Napi::Function callback, Session* session, void*);
@@ -21,6 +27,7 @@ void onEnvironmentEnd(Session* session);
 struct Session {
   Napi::TypedThreadSafeFunction<Session, void, deliver> tell;
   Napi::FunctionReference askMaker;
+  Napi::FunctionReference flowMaker;
   Napi::Env::CleanupHook<decltype(&onEnvironmentEnd), Session> atEnd;
   std::unique_ptr<DataPath> path;
   /// What `replaceAll` will take.
@@ -45,7 +52,7 @@ void onEnvironmentEnd(Session* session) { closeSession(*session, false); }
 
 void callBack(Napi::Env env, const Session& session, const Napi::Function& callback, const Reports& reports, const QueueReport* queue) {
   const Napi::HandleScope scope(env);
-  callback.Call({makeEvents(env, session.askMaker.Value(), reports, queue)});
+  callback.Call({makeEvents(env, {session.askMaker.Value(), session.flowMaker.Value()}, reports, queue)});
   if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
 }
 
@@ -103,9 +110,17 @@ void setGate(const Napi::CallbackInfo& info) {
   if (reader.ok()) pathOf(info).setGate(flags);
 }
 
+void setTellFlows(const Napi::CallbackInfo& info) {
+  pathOf(info).setTellFlows(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
+}
+
+Napi::Value generation(const Napi::CallbackInfo& info) { return Napi::Value::From(info.Env(), pathOf(info).generation()); }
+
 Napi::Value hits(const Napi::CallbackInfo& info) { return makeHits(info.Env(), pathOf(info).hits()); }
 
 Napi::Value traffic(const Napi::CallbackInfo& info) { return makeTraffic(info.Env(), pathOf(info).traffic()); }
+
+Napi::Value processRecord(const Napi::CallbackInfo& info) { return findProcessRecord(info, pathOf(info)); }
 
 void setDefaultVerdict(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
@@ -126,6 +141,36 @@ void setPacketTrace(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value counters(const Napi::CallbackInfo& info) { return makeCounters(info.Env(), pathOf(info).counters()); }
+
+Napi::Value health(const Napi::CallbackInfo& info) { return makeHealth(info.Env(), pathOf(info).health()); }
+
+Napi::Value lostPins(const Napi::CallbackInfo& info) {
+  const auto lost = pathOf(info).lostPins();
+  auto names = Napi::Array::New(info.Env(), lost.size());
+  for (uint32_t i = 0; i < lost.size(); i += 1) names.Set(i, lost[i]);
+  return names;
+}
+
+Napi::Value mendPins(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), pathOf(info).mendPins()); }
+
+Napi::Value lockFolder(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string path = reader.textOf(info[0], "path", pathBytes);
+  if (!reader.ok()) return Napi::Value();
+  std::string why;
+  const bastion::FolderLock lock = bastion::lockFolder(path, why);
+  if (lock == bastion::FolderLock::failed) {
+    Napi::Error::New(info.Env(), why).ThrowAsJavaScriptException();
+    return Napi::Value();
+  }
+  return Napi::Boolean::New(info.Env(), lock == bastion::FolderLock::ours);
+}
+
+void removePins(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string pinPath = reader.textOf(info[0], "pinPath", pathBytes / 2);
+  if (reader.ok()) KernelPart::removePins(pinPath);
+}
 
 Napi::Value closePath(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
@@ -154,12 +199,18 @@ Napi::Object makeDataPath(Napi::Env env, Session* session) {
   setMethod<replaceAll>(object, "replaceAll", session);
   setMethod<adopt>(object, "adopt", session);
   setMethod<setGate>(object, "setGate", session);
+  setMethod<setTellFlows>(object, "setTellFlows", session);
+  setMethod<generation>(object, "generation", session);
   setMethod<hits>(object, "hits", session);
   setMethod<traffic>(object, "traffic", session);
+  setMethod<processRecord>(object, "processRecord", session);
   setMethod<setDefaultVerdict>(object, "setDefaultVerdict", session);
   setMethod<setAnswerDeadlineMs>(object, "setAnswerDeadlineMs", session);
   setMethod<setPacketTrace>(object, "setPacketTrace", session);
   setMethod<counters>(object, "counters", session);
+  setMethod<health>(object, "health", session);
+  setMethod<lostPins>(object, "lostPins", session);
+  setMethod<mendPins>(object, "mendPins", session);
   setMethod<closePath>(object, "close", session);
   return object;
 }
@@ -180,10 +231,12 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const Options options = readOptions(reader, info[0]);
   const Napi::Function onEvents = reader.function(info[1], "onEvents");
   const Napi::Function askMaker = reader.function(info[2], "makeAsk");
+  const Napi::Function flowMaker = reader.function(info[3], "makeFlow");
   if (!reader.ok()) return {};
   auto session = std::make_unique<Session>();
   Session* self = session.get();
   self->askMaker = Napi::Persistent(askMaker);
+  self->flowMaker = Napi::Persistent(flowMaker);
   self->tell = decltype(self->tell)::New(env, onEvents, "bastion events", 0, 1, self);
   if (!self->tell) {
     env.GetAndClearPendingException();
@@ -220,7 +273,24 @@ Napi::Value notify(const Napi::CallbackInfo& info) {
   return reader.ok() ? Napi::Value::From(info.Env(), notifyManager(state)) : Napi::Value();
 }
 
+Napi::Value journal(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string path = reader.textOf(info[0], "path", pathBytes);
+  const std::string entry = reader.textOf(info[1], "entry", journalEntryBytes);
+  return reader.ok() ? Napi::Value::From(info.Env(), sendToJournal(path, entry)) : Napi::Value();
+}
+
 Napi::Value namespaceCookie(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), networkNamespaceCookie()); }
+
+Napi::Value removeBaseRules(const Napi::CallbackInfo& info) {
+  std::string why;
+  const BaseRules outcome = bastion::removeBaseRules(why);
+  if (outcome == BaseRules::failed) {
+    Napi::Error::New(info.Env(), why).ThrowAsJavaScriptException();
+    return {};
+  }
+  return Napi::Boolean::New(info.Env(), outcome == BaseRules::removed);
+}
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Sessions());
@@ -228,8 +298,13 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   setMethod<fileIdentity>(exports, "fileIdentity");
   setMethod<bootTime>(exports, "bootNs");
   setMethod<notify>(exports, "notify");
+  setMethod<journal>(exports, "journal");
   setMethod<namespaceCookie>(exports, "networkNamespaceCookie");
+  setMethod<lockFolder>(exports, "lockFolder");
   setMethod<watchNetfilter>(exports, "watchNetfilter");
+  setMethod<watchLinks>(exports, "watchLinks");
+  setMethod<removeBaseRules>(exports, "removeBaseRules");
+  setMethod<removePins>(exports, "removePins");
   return exports;
 }
 

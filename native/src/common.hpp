@@ -59,6 +59,9 @@ inline std::string errorText(int error) {
   return strerror_r(error < 0 ? -error : error, buffer, sizeof buffer);
 }
 
+/// Of errno: for want of descriptors or memory nothing can be looked at, which says nothing about what is there.
+inline bool isShortage() { return errno == EMFILE || errno == ENFILE || errno == ENOMEM; }
+
 enum class Verdict : uint32_t { accept = BASTION_ACCEPT, refuse = BASTION_REFUSE, drop = BASTION_DROP };
 
 enum class Evidence { kernel, sockDiag, none };

@@ -57,15 +57,6 @@ const char* originText(Origin origin) {
   return "process";
 }
 
-Napi::Object makeExecutable(Napi::Env env, const bastion_executable& executable) {
-  auto object = Napi::Object::New(env);
-  object.Set("device", executable.device);
-  object.Set("inode", bigint(env, executable.inode));
-  object.Set("generation", executable.generation);
-  object.Set("ctimeSec", static_cast<int64_t>(executable.ctime_sec));
-  return object;
-}
-
 /// One call with everything in its place: an object made property by property would cost several times as much.
 Napi::Value makeAsk(Napi::Env env, const Napi::Function& maker, const AskReport& ask) {
   const Attribution& who = ask.attribution;
@@ -93,6 +84,52 @@ Napi::Value makeAsk(Napi::Env env, const Napi::Function& maker, const AskReport&
       value(originText(ask.origin)),
       value(ask.held),
       value(who.owner.has_value()),
+      bigint(env, owner.cookie),
+      value(owner.pid),
+      bigint(env, owner.start_ns),
+      value(owner.uid),
+      value(owner.gid),
+      value(owner.mount_namespace),
+      bigint(env, owner.network_namespace),
+      bigint(env, owner.cgroup),
+      Napi::String::New(env, commandOf(owner)),
+      value(executable.device),
+      bigint(env, executable.inode),
+      value(executable.generation),
+      value(static_cast<int64_t>(executable.ctime_sec)),
+  });
+}
+
+/// As makeAsk.
+Napi::Value makeFlow(Napi::Env env, const Napi::Function& maker, const FlowReport& report) {
+  const bastion_flow_event& event = report.event;
+  const bastion_destination& to = event.tuple.destination;
+  const bastion_owner& owner = event.owner;
+  const bastion_executable& executable = owner.executable;
+  const auto value = [&](const auto& part) { return Napi::Value::From(env, part); };
+  return maker.Call({
+      value(event.kind),
+      value(to.family),
+      value(to.protocol),
+      value(addressText(to.family, event.tuple.source)),
+      value(ntohs(event.tuple.source_port)),
+      value(addressText(to.family, to.address)),
+      value(ntohs(to.port)),
+      bigint(env, event.cookie),
+      value((event.flags & BASTION_FLOW_INBOUND) != 0),
+      value((owner.flags & BASTION_OWNER_KERNEL) != 0),
+      value((owner.flags & BASTION_OWNER_ADOPTED) != 0),
+      textOrNull(env, report.path),
+      value(report.interfaceName),
+      value(event.length),
+      bigint(env, event.begun_ns),
+      bigint(env, event.time_ns),
+      value(event.sent.bytes),
+      value(event.sent.packets),
+      value(event.received.bytes),
+      value(event.received.packets),
+      value(event.generation),
+      value(event.hit_slot),
       bigint(env, owner.cookie),
       value(owner.pid),
       bigint(env, owner.start_ns),
@@ -155,6 +192,15 @@ Napi::Array makeArray(Napi::Env env, const std::vector<Report>& reports, Make ma
 
 }  // namespace
 
+Napi::Object makeExecutable(Napi::Env env, const bastion_executable& executable) {
+  auto object = Napi::Object::New(env);
+  object.Set("device", executable.device);
+  object.Set("inode", bigint(env, executable.inode));
+  object.Set("generation", executable.generation);
+  object.Set("ctimeSec", static_cast<int64_t>(executable.ctime_sec));
+  return object;
+}
+
 Options readOptions(Reader& reader, Napi::Value value) {
   Options options;
   options.queueNumber = static_cast<uint16_t>(reader.number(value, "queueNumber", 0, UINT16_MAX));
@@ -208,7 +254,7 @@ namespace {
 /// Reads one part after the other.
 class Parts {
  public:
-  Parts(Reader& reader, const Napi::CallbackInfo& parts) : reader_(reader), parts_(parts) {}
+  Parts(Reader& reader, const Napi::CallbackInfo& parts, size_t first = 0) : reader_(reader), parts_(parts), at_(first) {}
 
   uint32_t number(const char* name, uint32_t largest) { return reader_.numberOf(parts_[at_++], name, 0, largest); }
   uint64_t bigint(const char* name) { return reader_.bigintOf(parts_[at_++], name); }
@@ -249,7 +295,7 @@ class Parts {
  private:
   Reader& reader_;
   const Napi::CallbackInfo& parts_;
-  size_t at_ = 0;
+  size_t at_;
 };
 
 }  // namespace
@@ -280,6 +326,10 @@ RememberedFlow readFlow(Reader& reader, const Napi::CallbackInfo& info) {
   return entry;
 }
 
+bastion_executable readExecutable(Reader& reader, const Napi::CallbackInfo& info, size_t first) {
+  return Parts(reader, info, first).executable();
+}
+
 uint32_t readGate(Reader& reader, Napi::Value value) {
   const auto passes = [&](const char* name) { return reader.text(value, name, 16) == "pass"; };
   return (passes("undecided") ? BASTION_GATE_UNDECIDED : 0) | (passes("whenAway") ? BASTION_GATE_WHEN_AWAY : 0) |
@@ -305,11 +355,15 @@ Napi::Value makeTraffic(Napi::Env env, const std::vector<Traffic>& traffic) {
   });
 }
 
-Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Reports& reports, const QueueReport* queue) {
+Napi::Object makeEvents(Napi::Env env, const Makers& makers, const Reports& reports, const QueueReport* queue) {
   auto object = Napi::Object::New(env);
-  object.Set("asks", makeArray(env, reports.asks, [&](const auto& ask) { return makeAsk(env, askMaker, ask); }));
+  object.Set("asks", makeArray(env, reports.asks, [&](const auto& ask) { return makeAsk(env, makers.ask, ask); }));
   object.Set("ended", makeArray(env, reports.ended, [&](const auto& end) { return makeEnd(env, end); }));
   object.Set("packets", makeArray(env, reports.packets, [&](const auto& packet) { return makePacket(env, packet); }));
+  object.Set("flows", makeArray(env, reports.flows, [&](const auto& flow) {
+    Napi::EscapableHandleScope scope(env);
+    return scope.Escape(makeFlow(env, makers.flow, flow));
+  }));
   object.Set("dns", makeArray(env, reports.dns, [&](const auto& message) { return makeDns(env, message); }));
   if (queue != nullptr) {
     object.Set("queueReady", queue->ready);
@@ -344,10 +398,20 @@ Napi::Object makeCounters(Napi::Env env, const Counters& counters) {
   object.Set("gateUntracked", counters.kernel[BASTION_COUNT_GATE_UNTRACKED]);
   object.Set("gateLost", counters.kernel[BASTION_COUNT_GATE_LOST]);
   object.Set("dnsLost", counters.dnsLost + counters.kernel[BASTION_COUNT_DNS_LOST]);
+  object.Set("flowsLost", counters.flowsLost + counters.kernel[BASTION_COUNT_FLOWS_LOST]);
   object.Set("overBudget", counters.kernel[BASTION_COUNT_OVER_BUDGET]);
+  object.Set("lineageLost", counters.kernel[BASTION_COUNT_LINEAGE_LOST]);
   object.Set("socketsEnded", counters.reaper.ended);
   object.Set("socketsNotEnded", counters.reaper.failed + counters.reaper.left);
   object.Set("lastTurnNs", bigint(env, counters.lastTurnNs));
+  return object;
+}
+
+Napi::Object makeHealth(Napi::Env env, const Health& health) {
+  auto object = Napi::Object::New(env);
+  object.Set("lastTurnNs", bigint(env, health.lastTurnNs));
+  object.Set("queue", health.queue);
+  object.Set("kernelFault", health.kernelFault);
   return object;
 }
 
@@ -365,6 +429,7 @@ Napi::Object makeFeatures(Napi::Env env, const DataPath& path) {
     programs.Set("reply", kernel->pinOf("xt_reply"));
     object.Set("xtPrograms", programs);
   }
+  object.Set("discarded", kernel == nullptr ? "" : kernel->discarded());
   object.Set("missing", makeArray(env, path.missing(), [&](const auto& missing) {
     auto entry = Napi::Object::New(env);
     entry.Set("what", missing.what);

@@ -13,14 +13,24 @@ std::vector<Answer> readAnswers(Reader& reader, Napi::Value value);
 /// In the order of `RememberedParts` in native/binding.ts.
 RememberedProgram readProgram(Reader& reader, const Napi::CallbackInfo& info);
 RememberedFlow readFlow(Reader& reader, const Napi::CallbackInfo& info);
+/// Its four parts, from argument number `first` on.
+bastion_executable readExecutable(Reader& reader, const Napi::CallbackInfo& info, size_t first);
 /// BASTION_GATE_ flags.
 uint32_t readGate(Reader& reader, Napi::Value value);
+Napi::Object makeExecutable(Napi::Env env, const bastion_executable& executable);
 Napi::Value makeHits(Napi::Env env, const std::vector<uint64_t>& hits);
 Napi::Value makeTraffic(Napi::Env env, const std::vector<Traffic>& traffic);
 
-/// `askMaker` makes an ask out of its parts. At most one report of the queue's state goes into one batch: it is the batch's last event.
-Napi::Object makeEvents(Napi::Env env, const Napi::Function& askMaker, const Reports& reports, const QueueReport* queue);
+/// Make an ask, or an event of a connection, out of its parts.
+struct Makers {
+  Napi::Function ask;
+  Napi::Function flow;
+};
+
+/// At most one report of the queue's state goes into one batch: it is the batch's last event.
+Napi::Object makeEvents(Napi::Env env, const Makers& makers, const Reports& reports, const QueueReport* queue);
 Napi::Object makeCounters(Napi::Env env, const Counters& counters);
+Napi::Object makeHealth(Napi::Env env, const Health& health);
 Napi::Object makeFeatures(Napi::Env env, const DataPath& path);
 Napi::Object makeFileIdentity(Napi::Env env, const FileIdentity& identity);
 

@@ -22,8 +22,11 @@ DataPath::DataPath(const Options& options, std::function<void()> notify)
 std::unique_ptr<DataPath> DataPath::open(const Options& options, std::function<void()> notify, QueueError& error) {
   std::unique_ptr<DataPath> path(new DataPath(options, std::move(notify)));
   // The queue comes first: a second helper must not touch the maps of the one that runs.
+  const uint64_t beforeQueueNs = bootNs();
   if (!path->openHandles(error) || !path->queue_.open(error)) return nullptr;
   if (options.withKernel) path->kernel_ = KernelPart::open(options.kernel, path->missing_);
+  // What came while the programs were loaded waits unread.
+  if (path->kernel_) path->kernel_->setDrained(beforeQueueNs);
   path->memory_ = std::make_unique<DecisionMemory>(path->kernel_.get());
   DataPath* self = path.get();
   KernelPart* kernel = path->kernel_.get();
@@ -31,27 +34,34 @@ std::unique_ptr<DataPath> DataPath::open(const Options& options, std::function<v
       networkNamespaceCookie(),
       [kernel](uint64_t cookie, bastion_owner& owner) { return kernel != nullptr && kernel->lookupOwner(cookie, owner); },
       [self](uint64_t id, Attribution attribution) { self->onResolved(id, std::move(attribution)); });
-  path->watchQueue(true);
-  if (kernel != nullptr) {
-    epoll_event ring{};
-    ring.events = EPOLLIN;
-    ring.data.fd = kernel->ringFd();
-    epoll_ctl(path->epoll_.get(), EPOLL_CTL_ADD, kernel->ringFd(), &ring);
+  // A queue or ring that nobody wakes for would hold packets, and look well.
+  const bool watched = path->watchQueue(true) &&
+                       (kernel == nullptr || (path->watch(kernel->ringFd()) && (kernel->flowsFd() < 0 || path->watch(kernel->flowsFd()))));
+  if (!watched) {
+    error = {errno, "cannot watch the packet queue: " + errorText(errno)};
+    return nullptr;
   }
-  path->thread_ = std::thread([self] { self->run(); });
-  return path;
+  int failed = path->reaper_.start();
+  if (failed == 0) failed = path->resolver_->start();
+  if (failed == 0) failed = path->thread_.start([self] { self->run(); });
+  if (failed == 0) return path;
+  error = {failed, "cannot start the receiver's threads: " + errorText(failed)};
+  return nullptr;
+}
+
+bool DataPath::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 bool DataPath::openHandles(QueueError& error) {
   epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-  wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  timer_.reset(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
-  control_.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  for (const UniqueFd* fd : {&wake_, &timer_}) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd->get();
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd->get(), &event) == 0) continue;
+  if (epoll_.valid()) wake_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (wake_.valid()) timer_.reset(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (timer_.valid()) control_.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!control_.valid() || !watch(wake_.get()) || !watch(timer_.get())) {
     error = {errno, "cannot make the receiver's handles: " + errorText(errno)};
     return false;
   }
@@ -146,6 +156,16 @@ void DataPath::setGate(uint32_t flags) {
   if (!closed_ && kernel_) kernel_->setGate(flags);
 }
 
+void DataPath::setTellFlows(bool on) {
+  const std::scoped_lock lock(mutex_);
+  if (!closed_ && kernel_) kernel_->setTellFlows(on);
+}
+
+uint32_t DataPath::generation() {
+  const std::scoped_lock lock(mutex_);
+  return closed_ || !kernel_ ? 0 : kernel_->generation();
+}
+
 std::vector<uint64_t> DataPath::hits() {
   const std::scoped_lock lock(mutex_);
   return closed_ || !kernel_ ? std::vector<uint64_t>{} : kernel_->hits();
@@ -160,6 +180,31 @@ std::vector<Traffic> DataPath::traffic() {
     all.push_back({row, path == nullptr ? "" : *path});
   }
   return all;
+}
+
+std::optional<ProcessHistory> DataPath::processRecord(uint32_t pid, uint64_t startNs, const bastion_executable* ran) {
+  std::vector<std::optional<std::string>> told;
+  ProcessHistory history;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (closed_ || !kernel_ || kernel_->lineage() == nullptr) return std::nullopt;
+    auto record = kernel_->lineage()->find(pid, startNs, ran);
+    if (!record) return std::nullopt;
+    // What was executed just now has its path in the ring still.
+    takeRings();
+    if (record->image) told.push_back(kernel_->toldPath(*record->image));
+    for (const ImageRecord& ancestor : record->ancestors) told.push_back(kernel_->toldPath(ancestor));
+    history.record = std::move(*record);
+  }
+  // Without the lock: no verdict may wait for a file system.
+  auto next = told.begin();
+  const auto pathOf = [&next](const ImageRecord& image) {
+    const std::optional<std::string>& path = *next++;
+    return path ? *path : findPath(image);
+  };
+  if (history.record.image) history.path = pathOf(*history.record.image);
+  for (const ImageRecord& ancestor : history.record.ancestors) history.paths.push_back(pathOf(ancestor));
+  return history;
 }
 
 void DataPath::setDefaultVerdict(Verdict verdict) {
@@ -191,6 +236,31 @@ Counters DataPath::counters() {
   return counters;
 }
 
+Health DataPath::health() {
+  Health health;
+  uint32_t port = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    health.lastTurnNs = counters_.lastTurnNs;
+    if (closed_) return health;
+    port = queue_.portId();
+  }
+  QueueStatus queue;
+  errno = 0;
+  const bool listed = readQueueStatus(options_.queueNumber, queue);
+  health.queue = port != 0 && (listed ? queue.portId == port : isShortage());
+  if (kernel_) health.kernelFault = kernel_->fault();
+  return health;
+}
+
+// Without the lock, which verdicts wait for: what these look at never changes, and only the caller's thread closes.
+std::vector<std::string> DataPath::lostPins() { return kernel_ ? kernel_->lostPins() : std::vector<std::string>{}; }
+
+std::string DataPath::mendPins() {
+  std::string why;
+  return !kernel_ || kernel_->mendPins(why) ? "" : why;
+}
+
 void DataPath::close(bool unpin) {
   stopping_ = true;
   if (wake_.valid()) eventfd_write(wake_.get(), 1);
@@ -204,7 +274,10 @@ void DataPath::close(bool unpin) {
     verdicts_.send(queue_.fd());
     queue_.close();
     reports_ = {};
-    if (kernel_) kernel_->setTurned(0);
+    if (kernel_) {
+      kernel_->setTurned(0);
+      kernel_->tellPathsAgain();
+    }
     memory_.reset();
     kernel_.reset();
   }

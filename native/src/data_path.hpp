@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <thread>
 
 #include "held.hpp"
 #include "packet.hpp"
@@ -11,6 +10,7 @@
 #include "queue_socket.hpp"
 #include "socket_reaper.hpp"
 #include "traffic.hpp"
+#include "thread.hpp"
 
 namespace bastion {
 
@@ -39,6 +39,13 @@ struct AskReport {
   bool held = true;
 };
 
+struct FlowReport {
+  bastion_flow_event event{};
+  /// Empty if the kernel has not told it.
+  std::string path;
+  std::string interfaceName;
+};
+
 struct EndReport {
   uint64_t id = 0;
   bool queueFailed = false;
@@ -61,8 +68,9 @@ struct Reports {
   std::vector<EndReport> ended;
   std::vector<PacketReport> packets;
   std::vector<DnsMessage> dns;
+  std::vector<FlowReport> flows;
   std::vector<QueueReport> queue;
-  bool empty() const { return asks.empty() && ended.empty() && packets.empty() && dns.empty() && queue.empty(); }
+  bool empty() const { return asks.empty() && ended.empty() && packets.empty() && dns.empty() && flows.empty() && queue.empty(); }
 };
 
 struct Answer {
@@ -90,6 +98,13 @@ struct Traffic {
   std::string path;
 };
 
+/// With the paths as the kernel told them, in this machine's own mount namespace; empty where it has not.
+struct ProcessHistory {
+  LineageRecord record;
+  std::string path;
+  std::vector<std::string> paths;
+};
+
 struct Counters {
   uint64_t packets = 0;
   uint64_t asks = 0;
@@ -104,11 +119,21 @@ struct Counters {
   uint64_t traceLost = 0;
   uint64_t malformed = 0;
   uint64_t dnsLost = 0;
+  uint64_t flowsLost = 0;
   uint64_t held = 0;
   uint64_t lastTurnNs = 0;
   QueueStatus queue;
   KernelCounters kernel{};
   ReaperCounters reaper;
+};
+
+/// What answered just now.
+struct Health {
+  uint64_t lastTurnNs = 0;
+  /// The kernel names our socket as the one that has the queue.
+  bool queue = false;
+  /// What is wrong with the pinned maps and programs; empty if nothing is, or without kernel programs.
+  std::string kernelFault;
 };
 
 /// Every method may be called from any thread.
@@ -132,12 +157,23 @@ class DataPath {
   bool adopt(uint64_t policy);
   /// BASTION_GATE_ flags.
   void setGate(uint32_t flags);
+  void setTellFlows(bool on);
+  /// What `hitSlot` of later entries belongs to.
+  uint32_t generation();
   std::vector<uint64_t> hits();
   std::vector<Traffic> traffic();
+  /// See Lineage::find.
+  std::optional<ProcessHistory> processRecord(uint32_t pid, uint64_t startNs, const bastion_executable* ran);
   void setDefaultVerdict(Verdict verdict);
   void setAnswerDeadlineMs(uint32_t ms);
   void setPacketTrace(bool on);
   Counters counters();
+  /// Asks the kernel, of what this object holds and of what is pinned.
+  Health health();
+  /// What of the kernel's part somebody else took away; empty without one.
+  std::vector<std::string> lostPins();
+  /// Puts it back: empty, or why that failed.
+  std::string mendPins();
   void close(bool unpin);
 
  private:
@@ -154,6 +190,8 @@ class DataPath {
   HeldFlow flowOf(const bastion_tuple& tuple, Subject subject);
   void onReport(const bastion_report& report);
   void takeRings();
+  void takeFlows(uint64_t nowNs);
+  int patienceMs() const;
   void onResolved(uint64_t id, Attribution attribution);
   void letStreamGoOn(const HeldFlow& flow);
   void tellAsk(HeldFlow& flow);
@@ -164,7 +202,9 @@ class DataPath {
   void armTimer();
   void failQueue(const std::string& why);
   void reopenQueue();
-  void watchQueue(bool on);
+  /// False where that failed, with errno.
+  bool watch(int fd);
+  bool watchQueue(bool on);
   /// Asked of the kernel once a second for each.
   std::string interfaceName(uint32_t index);
   Verdict undecidable() const { return defaultVerdict_ == Verdict::accept ? Verdict::accept : Verdict::drop; }
@@ -197,6 +237,9 @@ class DataPath {
   std::atomic<bool> stopping_{false};
   std::vector<QueuedPacket> batch_;
   bool settling_ = false;
+  /// Events of connections: when they were last taken, and whether there were some, or more than one turn takes.
+  enum class Flows { none, some, more } flows_ = Flows::none;
+  uint64_t flowsTakenNs_ = 0;
   static constexpr uint64_t namesLastNs = nsPerSecond;
   static constexpr size_t namesLimit = 256;
   uint64_t namesReadNs_ = 0;
@@ -204,7 +247,7 @@ class DataPath {
   TrafficTable traffic_;
   SocketReaper reaper_;
   std::unique_ptr<Resolver> resolver_;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace bastion

@@ -25,6 +25,9 @@ constexpr std::array optionalPrograms = {"on_ingress", "on_egress"};
 constexpr const char* gateProgram = "on_egress";
 /// What is said of it, and told apart by in helper/degraded.ts.
 constexpr const char* theGate = "the gate";
+constexpr const char* theLineage = "the record of forks and execs";
+constexpr const char* theFlows = "the record of connections";
+constexpr const char* flowsProgram = "on_tcp_end";
 constexpr size_t complaintBytes = 512;
 
 // libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
@@ -51,6 +54,8 @@ bool isOptional(const bpf_program* program) {
   const std::string_view name = bpf_program__name(program);
   return std::ranges::any_of(optionalPrograms, [name](const char* other) { return name == other; });
 }
+
+bool isFlows(const bpf_program* program) { return std::string_view(bpf_program__name(program)) == flowsProgram; }
 
 bool isForNetfilter(const bpf_program* program) { return bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER; }
 
@@ -95,7 +100,7 @@ uint32_t mountNamespaceOf(const char* process) {
 
 }  // namespace
 
-bool KernelPart::load(const KernelPaths& paths, bool optionalParts, bool reuse, std::string& why) {
+bool KernelPart::load(const KernelPaths& paths, OptionalParts parts, bool reuse, std::string& why) {
   const PinFolders folders(paths.pinPath);
   complaint.clear();
   bpf_object* object = bpf_object__open_file(paths.objectPath.c_str(), nullptr);
@@ -109,7 +114,9 @@ bool KernelPart::load(const KernelPaths& paths, bool optionalParts, bool reuse, 
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
-    if (!optionalParts && isOptional(program)) bpf_program__set_autoload(program, false);
+    const bool leftOut = (!parts.gate && isOptional(program)) || (!parts.lineage && Lineage::isPart(program)) ||
+                         (!parts.flows && isFlows(program));
+    if (leftOut) bpf_program__set_autoload(program, false);
   }
   const int result = bpf_object__load(object);
   if (result < 0) {
@@ -126,7 +133,7 @@ bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reus
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_) {
     const std::string name = bpf_program__name(program);
-    if ((!optionalParts && isOptional(program)) || (name == gateProgram) != gate) continue;
+    if (Lineage::isPart(program) || isFlows(program) || (!optionalParts && isOptional(program)) || (name == gateProgram) != gate) continue;
     complaint.clear();
     if (isForNetfilter(program)) {
       const int result = replacePin(bpf_program__fd(program), folders.programs + "/" + name);
@@ -142,7 +149,7 @@ bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reus
   return true;
 }
 
-bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing) {
+bool KernelPart::attach(const KernelPaths& paths, bool reuse, OptionalParts& parts, std::vector<Missing>& missing) {
   const PinFolders folders(paths.pinPath);
   const UniqueFd cgroup(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup.valid()) {
@@ -150,12 +157,13 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
     return false;
   }
   // The gate comes last: it judges by what the others record, and sockets that are older than they are found before.
-  if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, false, missing)) return false;
-  if (optionalParts) {
+  if (!attachPrograms(cgroup.get(), folders, reuse, parts.gate, false, missing)) return false;
+  attachTracing(folders, parts, missing);
+  if (parts.gate) {
     for (const bastion_owner& owner : findOlderSockets().owners) {
       if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object_, "owners"), &owner.cookie, &owner, BPF_NOEXIST) < 0 && errno == E2BIG) break;
     }
-    if (!attachPrograms(cgroup.get(), folders, reuse, optionalParts, true, missing)) return false;
+    if (!attachPrograms(cgroup.get(), folders, reuse, parts.gate, true, missing)) return false;
   }
   // What an earlier version attached besides goes only now: everything of this one is in place.
   const auto isProgram = [this](const std::string& name) { return bpf_object__find_program_by_name(object_, name.c_str()) != nullptr; };
@@ -163,6 +171,10 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
   emptyPinFolder(folders.programs, isProgram);
   if (reuse) return true;
   emptyPinFolder(folders.maps);
+  return pinMaps(folders, missing);
+}
+
+bool KernelPart::pinMaps(const PinFolders& folders, std::vector<Missing>& missing) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_) {
     if (replacePin(bpf_map__fd(map), folders.maps + "/" + bpf_map__name(map)) == 0) continue;
@@ -172,7 +184,21 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, bool optionalParts
   return true;
 }
 
-bool KernelPart::start(const KernelPaths& paths, std::string& why) {
+/// What the kernel tells beside its verdicts.
+void KernelPart::attachTracing(const PinFolders& folders, OptionalParts& parts, std::vector<Missing>& missing) {
+  std::string why;
+  if (parts.lineage && !Lineage::attach(object_, folders, why)) {
+    missing.push_back({theLineage, why});
+    parts.lineage = false;
+  }
+  if (!parts.flows) return;
+  if (const int result = attachTracepoint(bpf_object__find_program_by_name(object_, flowsProgram), folders.links + "/" + flowsProgram); result != 0) {
+    missing.push_back({theFlows, errorText(result)});
+    parts.flows = false;
+  }
+}
+
+bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std::string& why) {
   const auto fd = [this](const char* name) { return bpf_object__find_map_fd_by_name(object_, name); };
   pending_ = fd("pending");
   owners_ = fd("owners");
@@ -196,6 +222,7 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
     why = "ring buffers: " + reason(errno);
     return false;
   }
+  if (parts.flows) flowRing_ = ring_buffer__new(fd("flow_events"), &KernelPart::onFlow, this, nullptr);
   settings_->layout = BASTION_LAYOUT;
   settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
   settings_->refuse_mark = paths.refuseMark;
@@ -205,12 +232,33 @@ bool KernelPart::start(const KernelPaths& paths, std::string& why) {
     return false;
   }
   if (generation() == 0) setGeneration(1);
-  // What an earlier consumer was told is lost with it: every path is told again.
+  // What an earlier consumer was told is lost with it.
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
-  emptyMap<bastion_seen_key>(seen_);
-  setDrained(bootNs());
+  tellPathsAgain();
+  if (parts.lineage) lineage_ = std::make_unique<Lineage>(object_, [this](uint32_t mountNamespace) { return isHome(mountNamespace); });
   setTurned(bootNs());
   return true;
+}
+
+bool KernelPart::loadMost(const KernelPaths& paths, bool fits, OptionalParts& parts, bool& reuse, std::vector<Missing>& missing) {
+  constexpr std::array attempts = {OptionalParts{true, true, true}, OptionalParts{true, true, false}, OptionalParts{true, false, false},
+                                   OptionalParts{false, true, false}, OptionalParts{false, false, false}};
+  std::string firstWhy;
+  std::string why;
+  for (const OptionalParts& attempt : attempts) {
+    reuse = fits && load(paths, attempt, true, why);
+    if (!reuse && !load(paths, attempt, false, why)) {
+      if (firstWhy.empty()) firstWhy = why;
+      continue;
+    }
+    parts = attempt;
+    if (!parts.gate) missing.push_back({theGate, firstWhy});
+    if (!parts.lineage) missing.push_back({theLineage, firstWhy});
+    if (!parts.flows) missing.push_back({theFlows, firstWhy});
+    return true;
+  }
+  missing.push_back({"owner hooks", why});
+  return false;
 }
 
 std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vector<Missing>& missing) {
@@ -222,25 +270,26 @@ std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vect
   }
   std::unique_ptr<KernelPart> part(new KernelPart());
   std::string why;
-  const bool fits = pinnedLayoutFits(folders);
-  bool reuse = fits && part->load(paths, true, true, why);
-  bool optionalParts = true;
-  if (!reuse && !part->load(paths, true, false, why)) {
-    missing.push_back({theGate, why});
-    optionalParts = false;
-    reuse = fits && part->load(paths, false, true, why);
-    if (!reuse && !part->load(paths, false, false, why)) {
-      missing.back() = {"owner hooks", why};
-      return nullptr;
-    }
-  }
-  const bool attached = part->attach(paths, reuse, optionalParts, missing);
-  if (!attached || !part->start(paths, why)) {
+  bool reuse = false;
+  OptionalParts parts;
+  uint32_t layout = 0;
+  const PinnedLayout pinned = pinnedLayout(folders, layout);
+  if (!part->loadMost(paths, pinned == PinnedLayout::fits, parts, reuse, missing)) return nullptr;
+  if (pinned == PinnedLayout::another)
+    part->discarded_ = "its tables have the layout " + std::to_string(layout) + ", not " + std::to_string(BASTION_LAYOUT);
+  else if (pinned == PinnedLayout::fits && !reuse)
+    part->discarded_ = "the kernel does not let its tables be used by these programs";
+  const bool attached = part->attach(paths, reuse, parts, missing);
+  if (!attached || !part->start(paths, parts, why)) {
     if (attached) missing.push_back({"owner hooks", why});
     // Half of the hooks would name owners for half of the packets.
     removePinFolders(folders);
     return nullptr;
   }
+  part->where_ = paths;
+  part->parts_ = parts;
+  part->cgroup_.reset(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  part->absent_ = part->lostPins();
   return part;
 }
 
@@ -248,6 +297,7 @@ void KernelPart::removePins(const std::string& pinPath) { removePinFolders(PinFo
 
 KernelPart::~KernelPart() {
   if (ring_ != nullptr) ring_buffer__free(ring_);
+  if (flowRing_ != nullptr) ring_buffer__free(flowRing_);
   if (settings_ != nullptr) munmap(settings_, sizeof *settings_);
   if (object_ != nullptr) bpf_object__close(object_);
 }
@@ -264,7 +314,11 @@ void KernelPart::setDrained(uint64_t ns) { __atomic_store_n(&settings_->drained_
 
 void KernelPart::setTurned(uint64_t ns) { __atomic_store_n(&settings_->turned_ns, ns, __ATOMIC_RELEASE); }
 
+void KernelPart::tellPathsAgain() { emptyMap<bastion_seen_key>(seen_); }
+
 void KernelPart::setGate(uint32_t flags) { __atomic_store_n(&settings_->gate, flags, __ATOMIC_RELEASE); }
+
+void KernelPart::setTellFlows(bool on) { __atomic_store_n(&settings_->tell_flows, on && flowRing_ != nullptr ? 1 : 0, __ATOMIC_RELEASE); }
 
 void KernelPart::emptyDecisions() {
   emptyMap<bastion_verdict_key>(verdicts_);
@@ -335,6 +389,22 @@ int KernelPart::ringFd() const { return ring_buffer__epoll_fd(ring_); }
 
 void KernelPart::consumeRings() { ring_buffer__consume(ring_); }
 
+int KernelPart::flowsFd() const { return flowRing_ == nullptr ? -1 : ring_buffer__epoll_fd(flowRing_); }
+
+std::vector<bastion_flow_event> KernelPart::takeFlows(size_t limit) {
+  if (flowRing_ == nullptr) return {};
+  flowEventLimit_ = limit;
+  ring_buffer__consume(flowRing_);
+  return std::exchange(flowEvents_, {});
+}
+
+int KernelPart::onFlow(void* context, void* data, size_t size) {
+  auto* part = static_cast<KernelPart*>(context);
+  if (size >= sizeof(bastion_flow_event)) part->flowEvents_.push_back(*static_cast<const bastion_flow_event*>(data));
+  // An error ends the reading after this one; the rest stays in the ring.
+  return part->flowEvents_.size() < part->flowEventLimit_ ? 0 : -ENOBUFS;
+}
+
 int KernelPart::onReport(void* context, void* data, size_t size) {
   auto* part = static_cast<KernelPart*>(context);
   if (size >= sizeof(bastion_report) && part->reports_.size() < reportLimit)
@@ -380,6 +450,15 @@ const std::string* KernelPart::pathOf(const bastion_executable& executable) {
     bpf_map_delete_elem(seen_, &key);
   }
   return otherPaths_.find(executable);
+}
+
+std::optional<std::string> KernelPart::toldPath(const ImageRecord& image) {
+  if (!isHome(image.mountNamespace)) return "";
+  if (const std::string* path = paths_.find(image.executable)) return *path;
+  // The next exec of this file tells it again.
+  const bastion_seen_key key{image.executable, image.mountNamespace, 0};
+  bpf_map_delete_elem(seen_, &key);
+  return std::nullopt;
 }
 
 bool KernelPart::isHome(uint32_t mountNamespace) const {

@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "bounded.hpp"
+#include "lineage.hpp"
 
 struct bpf_object;
 struct bpf_program;
@@ -22,6 +24,13 @@ struct PinFolders;
 struct Missing {
   std::string what;
   std::string why;
+};
+
+/// What can be left out.
+struct OptionalParts {
+  bool gate = true;
+  bool lineage = true;
+  bool flows = true;
 };
 
 struct KernelPaths {
@@ -53,6 +62,13 @@ class KernelPart {
   KernelPart(const KernelPart&) = delete;
   KernelPart& operator=(const KernelPart&) = delete;
 
+  /// What an earlier helper had pinned and this one could not go on with: of another layout, or refused by the kernel; else empty.
+  const std::string& discarded() const { return discarded_; }
+  /// Names of the pins, maps and attachments that are not as this helper left them: somebody else took them away. Cheap.
+  std::vector<std::string> lostPins() const;
+  /// Pins and attaches what was lost, in the order of the start. False with the system's words if that fails.
+  bool mendPins(std::string& why);
+
   /// Where a program that netfilter asks is pinned: `xt_allow`, `xt_refuse`, `xt_hold`, `xt_reply`.
   std::string pinOf(const char* program) const { return programs_ + "/" + program; }
 
@@ -63,8 +79,12 @@ class KernelPart {
   void setDrained(uint64_t ns);
   /// The receiver thread has turned; 0: it leaves.
   void setTurned(uint64_t ns);
+  /// Each path is told again, for whoever reads next: what happens until then is of programs that he has not heard of.
+  void tellPathsAgain();
   /// BASTION_GATE_ flags.
   void setGate(uint32_t flags);
+  /// Are connections told of? Those that are open when it begins are not.
+  void setTellFlows(bool on);
 
   bool lookupPending(const bastion_tuple& tuple, bastion_pending& entry) const;
   bool lookupOwner(uint64_t cookie, bastion_owner& owner) const;
@@ -87,25 +107,51 @@ class KernelPart {
   void consumeRings();
   std::vector<bastion_report> takeReports() { return std::exchange(reports_, {}); }
   std::vector<DnsMessage> takeDns() { return std::exchange(dns_, {}); }
+  /// Readable when many events wait.
+  int flowsFd() const;
+  /// At most `limit` events of connections, the oldest first. One thread only.
+  std::vector<bastion_flow_event> takeFlows(size_t limit);
   /// The path in the machine's own mount namespace before any other. nullptr if the kernel never told it; then it is asked
   /// to tell again.
   const std::string* pathOf(const bastion_executable& executable);
   KernelCounters counters() const;
+  /// Why the map that programs and this process share does not answer; empty if it does. Pins: `lostPins`.
+  std::string fault() const;
+  /// nullptr if the kernel does not tell of forks and execs.
+  const Lineage* lineage() const { return lineage_.get(); }
+  /// Where the kernel told that the executable is; empty outside the machine's own mount namespace. Nothing if an earlier helper
+  /// was told it.
+  std::optional<std::string> toldPath(const ImageRecord& image);
 
  private:
   KernelPart() = default;
-  bool load(const KernelPaths& paths, bool optionalParts, bool reuse, std::string& why);
-  bool attach(const KernelPaths& paths, bool reuse, bool optionalParts, std::vector<Missing>& missing);
+  bool load(const KernelPaths& paths, OptionalParts parts, bool reuse, std::string& why);
+  /// Loads as many parts as the kernel takes, into the maps of an earlier helper (`reuse`) if `fits`.
+  bool loadMost(const KernelPaths& paths, bool fits, OptionalParts& parts, bool& reuse, std::vector<Missing>& missing);
+  bool attach(const KernelPaths& paths, bool reuse, OptionalParts& parts, std::vector<Missing>& missing);
   /// Only the gate, or all but the gate.
   bool attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate, std::vector<Missing>& missing);
-  bool start(const KernelPaths& paths, std::string& why);
+  void attachTracing(const PinFolders& folders, OptionalParts& parts, std::vector<Missing>& missing);
+  bool putBack(const std::vector<std::string>& lost, const PinFolders& folders, std::vector<Missing>& missing);
+  bool pinMaps(const PinFolders& folders, std::vector<Missing>& missing);
+  bool start(const KernelPaths& paths, const OptionalParts& parts, std::string& why);
   static int onPath(void* context, void* data, size_t size);
   static int onReport(void* context, void* data, size_t size);
   static int onDns(void* context, void* data, size_t size);
+  static int onFlow(void* context, void* data, size_t size);
   bool isHome(uint32_t mountNamespace) const;
 
+  KernelPaths where_;
+  OptionalParts parts_;
+  /// The guarded cgroup; held open, so that a folder of the same name does not pass for it.
+  UniqueFd cgroup_;
+  std::string discarded_;
+  /// What was not there from the start, because the kernel refused it or nobody pins it.
+  std::vector<std::string> absent_;
   bpf_object* object_ = nullptr;
   ring_buffer* ring_ = nullptr;
+  /// nullptr if the kernel does not tell of connections.
+  ring_buffer* flowRing_ = nullptr;
   bastion_settings* settings_ = nullptr;
   int pending_ = -1;
   int owners_ = -1;
@@ -121,8 +167,11 @@ class KernelPart {
   static constexpr size_t dnsLimit = 256;
   std::vector<bastion_report> reports_;
   std::vector<DnsMessage> dns_;
+  std::vector<bastion_flow_event> flowEvents_;
+  size_t flowEventLimit_ = 0;
   uint64_t dnsLost_ = 0;
   std::string programs_;
+  std::unique_ptr<Lineage> lineage_;
   /// The machine's mount namespace and this process's, which a hardened unit has for itself.
   std::array<uint32_t, 2> homeNamespaces_{};
   BoundedTable<bastion_executable, std::string> paths_{2 * BASTION_MAX_SEEN};

@@ -74,8 +74,12 @@ std::unique_ptr<NetfilterWatch> NetfilterWatch::open(bool legacy, std::function<
     return nullptr;
   }
   NetfilterWatch* self = watch.get();
-  watch->thread_ = std::thread([self] { self->run(); });
-  return watch;
+  const int failed = watch->thread_.start([self] { self->run(); });
+  if (failed == 0) return watch;
+  // Closing sets it too.
+  watch.reset();
+  errno = failed;
+  return nullptr;
 }
 
 void NetfilterWatch::run() {

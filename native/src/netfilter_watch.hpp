@@ -9,10 +9,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common.hpp"
+#include "thread.hpp"
 
 namespace bastion {
 
@@ -61,7 +61,7 @@ class NetfilterWatch {
   NetfilterChanges changes_;
   bool announced_ = false;
   std::atomic<bool> stopping_{false};
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace bastion

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <vector>
 
 #include "common.hpp"
 
@@ -27,9 +28,21 @@ bool makeFolder(const std::string& path) {
   return chmod(path.c_str(), 0700) == 0;
 }
 
+template <class Info>
+bool infoOf(int fd, Info& info) {
+  __u32 size = sizeof info;
+  return bpf_obj_get_info_by_fd(fd, &info, &size) == 0;
+}
+
+/// Far above any layout's.
+constexpr uint32_t settingsLimitBytes = 1 << 16;
+
+/// errno says why not: ENOTSUP for a file system of another kind.
 bool onBpffs(const std::string& path) {
   struct statfs info {};
-  return statfs(path.c_str(), &info) == 0 && static_cast<unsigned long>(info.f_type) == BPF_FS_MAGIC;
+  if (statfs(path.c_str(), &info) < 0) return false;
+  errno = ENOTSUP;
+  return static_cast<unsigned long>(info.f_type) == BPF_FS_MAGIC;
 }
 
 /// The id of a cgroup is the number of its folder's inode. Source: kernel/cgroup/cgroup.c, cgroup_id().
@@ -46,8 +59,9 @@ bool linkIsFor(int linkFd, int cgroupFd, __u32 programType) {
 bool makePinFolders(const PinFolders& folders) {
   if (!makeFolder(folders.root)) return false;
   if (!onBpffs(folders.root)) {
+    const int why = errno;
     rmdir(folders.root.c_str());
-    errno = ENOTSUP;
+    errno = why;
     return false;
   }
   return makeFolder(folders.maps) && makeFolder(folders.programs) && makeFolder(folders.links);
@@ -87,7 +101,7 @@ int attachPinned(bpf_program* program, int cgroupFd, const std::string& path, bo
     if (pinned != nullptr) {
       const bool ours = linkIsFor(bpf_link__fd(pinned), cgroupFd, bpf_program__expected_attach_type(program));
       const int result = ours ? bpf_link__update_program(pinned, program) : -ENOLINK;
-      bpf_link__disconnect(pinned);
+      // Closes our handle; the pin keeps the link. A handle left open would keep the program attached when the pins are removed.
       bpf_link__destroy(pinned);
       if (result == 0) return 0;
     }
@@ -100,15 +114,54 @@ int attachPinned(bpf_program* program, int cgroupFd, const std::string& path, bo
   return result;
 }
 
-bool pinnedLayoutFits(const PinFolders& folders) {
+int attachTracepoint(bpf_program* program, const std::string& path) {
+  bpf_link* link = bpf_program__attach(program);
+  if (link == nullptr) return -errno;
+  const int result = replacePin(bpf_link__fd(link), path);
+  bpf_link__destroy(link);
+  return result;
+}
+
+PinnedLayout pinnedLayout(const PinFolders& folders, uint32_t& found) {
   const UniqueFd map(bpf_obj_get((folders.maps + "/settings").c_str()));
-  if (!map.valid()) return false;
+  found = 0;
+  if (!map.valid()) return PinnedLayout::none;
   bpf_map_info info{};
   __u32 size = sizeof info;
-  bastion_settings settings{};
   const __u32 zero = 0;
-  if (bpf_obj_get_info_by_fd(map.get(), &info, &size) < 0 || info.value_size != sizeof settings) return false;
-  return bpf_map_lookup_elem(map.get(), &zero, &settings) == 0 && settings.layout == BASTION_LAYOUT;
+  if (bpf_obj_get_info_by_fd(map.get(), &info, &size) < 0 || info.value_size < sizeof found || info.value_size > settingsLimitBytes)
+    return PinnedLayout::another;
+  // The number stands first in every layout.
+  std::vector<uint8_t> settings(info.value_size);
+  if (bpf_map_lookup_elem(map.get(), &zero, settings.data()) < 0) return PinnedLayout::another;
+  memcpy(&found, settings.data(), sizeof found);
+  const bool fits = info.value_size == sizeof(bastion_settings) && found == BASTION_LAYOUT;
+  return fits ? PinnedLayout::fits : PinnedLayout::another;
+}
+
+bool programIsPinned(int programFd, const std::string& path) {
+  const UniqueFd pinned(bpf_obj_get(path.c_str()));
+  bpf_prog_info ours{};
+  bpf_prog_info theirs{};
+  if (!pinned.valid()) return isShortage();
+  return infoOf(programFd, ours) && infoOf(pinned.get(), theirs) && ours.id == theirs.id;
+}
+
+bool mapIsPinned(int mapFd, const std::string& path) {
+  const UniqueFd pinned(bpf_obj_get(path.c_str()));
+  bpf_map_info ours{};
+  bpf_map_info theirs{};
+  if (!pinned.valid()) return isShortage();
+  return infoOf(mapFd, ours) && infoOf(pinned.get(), theirs) && ours.id == theirs.id;
+}
+
+bool linkIsPinned(const bpf_program* program, int cgroupFd, const std::string& path) {
+  const UniqueFd pinned(bpf_obj_get(path.c_str()));
+  bpf_prog_info ours{};
+  bpf_link_info link{};
+  if (!pinned.valid()) return isShortage();
+  if (!infoOf(bpf_program__fd(program), ours) || !infoOf(pinned.get(), link) || link.prog_id != ours.id) return false;
+  return cgroupFd < 0 || linkIsFor(pinned.get(), cgroupFd, bpf_program__expected_attach_type(program));
 }
 
 }  // namespace bastion

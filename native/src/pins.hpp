@@ -2,6 +2,7 @@
 // What stands on the bpffs: a folder each for maps, programs and links, for root only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -32,7 +33,21 @@ int replacePin(int fd, const std::string& path);
 /// Attaches the program to the cgroup, in place of the program that is pinned there for the same cgroup: 0 or -errno.
 int attachPinned(bpf_program* program, int cgroupFd, const std::string& path, bool adopt);
 
-/// Are the pinned maps of this program's structures?
-bool pinnedLayoutFits(const PinFolders& folders);
+/// Attaches the program to its tracepoint, in place of what is pinned there: 0 or -errno.
+int attachTracepoint(bpf_program* program, const std::string& path);
+
+enum class PinnedLayout { none, fits, another };
+
+/// Are the pinned maps of this program's structures? `found` is the number of another layout, 0 where it cannot be read.
+PinnedLayout pinnedLayout(const PinFolders& folders, uint32_t& found);
+
+/// Is this very program pinned, for netfilter?
+bool programIsPinned(int programFd, const std::string& path);
+
+/// Is this very map pinned?
+bool mapIsPinned(int mapFd, const std::string& path);
+
+/// Is this very program attached by the pinned link, to that cgroup (-1: to its tracepoint)?
+bool linkIsPinned(const bpf_program* program, int cgroupFd, const std::string& path);
 
 }  // namespace bastion

@@ -142,6 +142,13 @@ bool QueueSocket::healthy() const {
   return getsockopt(fd_.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == NETLINK_NETFILTER;
 }
 
+uint32_t QueueSocket::portId() const {
+  sockaddr_nl local{};
+  socklen_t size = sizeof local;
+  if (!fd_.valid() || getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&local), &size) < 0) return 0;
+  return local.nl_family == AF_NETLINK ? local.nl_pid : 0;
+}
+
 bool QueueSocket::parseMessages(const char* data, size_t size, std::vector<QueuedPacket>& packets) {
   int left = static_cast<int>(size);
   for (const auto* message = reinterpret_cast<const nlmsghdr*>(data); mnl_nlmsg_ok(message, left);

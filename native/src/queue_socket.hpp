@@ -58,6 +58,8 @@ class QueueSocket {
   int fd() const { return fd_.get(); }
   /// Is the descriptor still a working socket?
   bool healthy() const;
+  /// Its netlink port, by which the kernel names who has a queue; 0 while it is closed.
+  uint32_t portId() const;
   /// Never waits. The packets' data lives until the next call. `drained`: the socket was found empty.
   Read receive(std::vector<QueuedPacket>& packets, bool& drained);
   int lastError() const { return lastError_; }

@@ -17,11 +17,15 @@ constexpr int reopenMs = 100;
 // An idle thread looks after its socket and shows that it lives.
 constexpr int idleMs = 1000;
 // After the last packet, once: tells the recorder that nothing waits, so that a tuple may change hands.
-constexpr int settleMs = 25;
+constexpr int settleMs = 105;
 constexpr size_t maxTrace = 1024;
 constexpr size_t maxQueueReports = 16;
 constexpr size_t maxPayload = 512;
 constexpr size_t maxDns = 256;
+/// Events of connections: taken in one turn, so that verdicts do not wait; that wait for JavaScript; how often they are looked at.
+constexpr size_t flowsAtOnce = 256;
+constexpr size_t maxFlows = 4096;
+constexpr int flowsMs = 100;
 constexpr uint16_t dnsPort = 53;
 constexpr int maxEvents = 8;
 
@@ -56,11 +60,8 @@ void DataPath::run() {
 
 void DataPath::turn() {
   epoll_event events[maxEvents];
-  int timeout = idleMs;
-  if (!queue_.isOpen()) timeout = reopenMs;
-  else if (settling_) timeout = settleMs;
   const uint64_t beforeNs = bootNs();
-  const int count = epoll_wait(epoll_.get(), events, maxEvents, timeout);
+  const int count = epoll_wait(epoll_.get(), events, maxEvents, patienceMs());
   if (stopping_) return;
   const std::scoped_lock lock(mutex_);
   counters_.lastTurnNs = bootNs();
@@ -79,6 +80,8 @@ void DataPath::turn() {
       eventfd_read(fd, &ticks);
     } else if (fd == timer_.get()) {
       if (read(fd, &ticks, sizeof ticks) > 0) armedNs_ = 0;
+    } else if (kernel_ && fd == kernel_->flowsFd()) {
+      flows_ = Flows::more;
     } else if (kernel_) {
       takeRings();
     }
@@ -87,6 +90,40 @@ void DataPath::turn() {
   expire();
   verdicts_.send(queue_.fd());
   armTimer();
+  takeFlows(counters_.lastTurnNs);
+}
+
+int DataPath::patienceMs() const {
+  if (flows_ == Flows::more) return 0;
+  if (!queue_.isOpen()) return reopenMs;
+  if (settling_) return settleMs;
+  return flows_ == Flows::some ? flowsMs : idleMs;
+}
+
+/// After the verdicts of a turn. Programs that are told of connections do not wake this thread but for many of them.
+void DataPath::takeFlows(uint64_t nowNs) {
+  if (!kernel_ || (flows_ != Flows::more && nowNs - flowsTakenNs_ < flowsMs * nsPerMs)) return;
+  flowsTakenNs_ = nowNs;
+  const std::vector<bastion_flow_event> events = kernel_->takeFlows(flowsAtOnce);
+  flows_ = events.size() >= flowsAtOnce ? Flows::more : events.empty() ? Flows::none : Flows::some;
+  if (events.empty()) return;
+  // A short-lived program's path is in the ring of paths still.
+  takeRings();
+  timespec monotonic{};
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  // The programs have no coarse clock that counts sleep.
+  const uint64_t sleptNs = bootNs() - (static_cast<uint64_t>(monotonic.tv_sec) * nsPerSecond + static_cast<uint64_t>(monotonic.tv_nsec));
+  for (bastion_flow_event event : events) {
+    event.begun_ns += sleptNs;
+    event.time_ns += sleptNs;
+    if (reports_.flows.size() >= maxFlows) {
+      counters_.flowsLost += 1;
+      continue;
+    }
+    const std::string* path = event.owner.pid == 0 ? nullptr : kernel_->pathOf(event.owner.executable);
+    reports_.flows.push_back({event, path == nullptr ? "" : *path, interfaceName(event.interface_index)});
+  }
+  announce();
 }
 
 void DataPath::receive() {
@@ -335,11 +372,8 @@ void DataPath::armTimer() {
   if (timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) == 0) armedNs_ = next;
 }
 
-void DataPath::watchQueue(bool on) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = queue_.fd();
-  epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, queue_.fd(), &event);
+bool DataPath::watchQueue(bool on) {
+  return on ? watch(queue_.fd()) : epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_.fd(), nullptr) == 0;
 }
 
 void DataPath::failQueue(const std::string& why) {
@@ -360,9 +394,11 @@ void DataPath::failQueue(const std::string& why) {
 
 void DataPath::reopenQueue() {
   QueueError error;
+  const uint64_t beforeNs = bootNs();
   if (!queue_.open(error)) return;
-  watchQueue(true);
-  if (kernel_) kernel_->setDrained(bootNs());
+  // Tried again with the next turn.
+  if (!watchQueue(true)) return queue_.close();
+  if (kernel_) kernel_->setDrained(beforeNs);
   if (reports_.queue.size() < maxQueueReports) reports_.queue.push_back({true, "the packet queue works again"});
   announce();
 }

@@ -16,7 +16,7 @@ bool sameSockets(const std::vector<FoundSocket>& a, const std::vector<FoundSocke
 }  // namespace
 
 Resolver::Resolver(uint64_t networkNamespace, KernelOwner kernelOwner, Done done)
-    : networkNamespace_(networkNamespace), kernelOwner_(std::move(kernelOwner)), done_(std::move(done)), thread_([this] { run(); }) {}
+    : networkNamespace_(networkNamespace), kernelOwner_(std::move(kernelOwner)), done_(std::move(done)) {}
 
 Resolver::~Resolver() { stop(); }
 

@@ -8,10 +8,10 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "processes.hpp"
 #include "sockets.hpp"
+#include "thread.hpp"
 
 namespace bastion {
 
@@ -41,6 +41,8 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
+  /// 0 or an error number; before anything is submitted.
+  int start() { return thread_.start([this] { run(); }); }
   /// False if the queue is full.
   bool submit(const ResolveJob& job);
   void stop();
@@ -67,7 +69,7 @@ class Resolver {
   std::deque<ResolveJob> jobs_;
   std::atomic<bool> stopping_{false};
   SocketHolders holders_{stopping_};
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace bastion

@@ -61,8 +61,6 @@ int endSocket(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie) {
   return isFor(socket, tuple.destination) ? diag.destroy(socket) : ENOTCONN;
 }
 
-SocketReaper::SocketReaper() : thread_([this] { run(); }) {}
-
 SocketReaper::~SocketReaper() { stop(); }
 
 void SocketReaper::submit(const bastion_tuple& tuple, uint64_t cookie) {

@@ -5,9 +5,9 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <thread>
 
 #include "sock_diag.hpp"
+#include "thread.hpp"
 
 namespace bastion {
 
@@ -30,10 +30,13 @@ int endSocket(SockDiag& diag, const bastion_tuple& tuple, uint64_t cookie);
 
 class SocketReaper {
  public:
-  SocketReaper();
+  SocketReaper() = default;
   ~SocketReaper();
   SocketReaper(const SocketReaper&) = delete;
   SocketReaper& operator=(const SocketReaper&) = delete;
+
+  /// 0 or an error number; before anything is submitted.
+  int start() { return thread_.start([this] { run(); }); }
 
   /// Any thread; returns at once. What waits already is not taken twice.
   void submit(const bastion_tuple& tuple, uint64_t cookie);
@@ -53,7 +56,7 @@ class SocketReaper {
   std::deque<Job> jobs_;
   ReaperCounters counters_;
   bool stopping_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace bastion

@@ -21,7 +21,7 @@ const PARALLEL_WORKERS = 64;
 
 type SeriesName =
   | 'freeSame' | 'freeParallel' | 'freeFresh' | 'conntrackSame' | 'loopSame' | 'loopFresh' | 'decided' | 'decidedParallel'
-  | 'firstSeen' | 'native' | 'fallback';
+  | 'unrecorded' | 'firstSeen' | 'native' | 'fallback';
 
 function seriesOf({ sequential, parallel, firstSeen, fallback }: Sizes): Readonly<Record<SeriesName, Series>> {
   const tcp = (bed: BedName, ports: number, count: number, workers: number, line: (round: number) => string): Series => ({
@@ -40,6 +40,7 @@ function seriesOf({ sequential, parallel, firstSeen, fallback }: Sizes): Readonl
     loopFresh: fresh('c-loop'),
     decided: same('kernel'),
     decidedParallel: many('kernel'),
+    unrecorded: same('unrecorded'),
     firstSeen: fresh('kernel'),
     native: same('thread'),
     fallback: tcp('sock_diag', 1, fallback, 1, again),
@@ -49,6 +50,7 @@ function seriesOf({ sequential, parallel, firstSeen, fallback }: Sizes): Readonl
 const FIGURES: Readonly<Record<string, FigureSource<SeriesName>>> = {
   'connect.decided.p50': { unit: 'us', series: 'decided', baseline: 'freeSame', read: p50 },
   'connect.decided.p50.conntrack': { unit: 'us', series: 'decided', baseline: 'conntrackSame', read: p50 },
+  'connect.decided.p50.unrecorded': { unit: 'us', series: 'decided', baseline: 'unrecorded', read: p50 },
   'connect.decided.p99': { unit: 'us', series: 'decided', baseline: 'freeSame', read: ({ p99Us }) => p99Us },
   'connect.decided.rate1': { unit: '1/s', series: 'decided', baseline: 'freeSame', read: rate },
   'connect.decided.rate64': { unit: '1/s', series: 'decidedParallel', baseline: 'freeParallel', read: rate },

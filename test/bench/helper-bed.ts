@@ -7,14 +7,14 @@ import { inNamespace, startPeer } from './bed.ts';
 import type { HelperBed, HelperSetting } from './helper-figures.ts';
 import { CLIENT_LIMIT_MS, PORTS, SOURCE_PORT, Service, parseClient, type ClientResult, type Programs } from './programs.ts';
 
-/** `kernel` is the product; the others leave a layer out to show what it is worth. */
+/** `kernel` is the product; the others leave a layer out to show what it is worth: `unrecorded` has no history. */
 export interface LabSetting extends HelperSetting {
-  readonly decide: 'kernel' | 'thread' | 'sock_diag';
+  readonly decide: 'kernel' | 'unrecorded' | 'thread' | 'sock_diag';
   /** Ports that the peer accepts on; all of PORTS by default. */
   readonly ports?: number;
 }
 
-const HELPER_ARGUMENTS = { kernel: [], thread: ['--decide-in', 'thread'], sock_diag: [] } as const;
+const HELPER_ARGUMENTS = { kernel: [], unrecorded: [], thread: ['--decide-in', 'thread'], sock_diag: [] } as const;
 /** A rule file has a size limit, and so has the number of files. */
 const RULES_PER_FILE = 10_000;
 const LAST_OCTET = 254;
@@ -63,6 +63,8 @@ export async function openHelper(programs: Programs, setting: LabSetting): Promi
   const lab = await Lab.create({
     defaultAction: setting.agent ? 'ask' : 'deny', rules: ownRules(programs), startHelper: false,
     bpf: setting.decide !== 'sock_diag', helperArguments: HELPER_ARGUMENTS[setting.decide],
+    ...(setting.settings === undefined ? {} : { settings: setting.settings }),
+    ...(setting.decide === 'unrecorded' ? { settings: '[history]\nenabled = false\n' } : {}),
   });
   const services: Service[] = [];
   const close = async (): Promise<void> => {

@@ -25,6 +25,8 @@ export interface HelperSetting {
   /** Rules in the file besides the benchmark's own one. */
   readonly otherRules: number;
   readonly agent: boolean;
+  /** More lines of bastion.toml. */
+  readonly settings?: string;
 }
 
 export type OpenHelper = (setting: HelperSetting) => Promise<HelperBed>;

@@ -6,7 +6,7 @@ import { cpuUs, type Bed } from './bed.ts';
 import { compared, type Figure, type Unit } from './figures.ts';
 import { parseClient, type ClientResult, type Service } from './programs.ts';
 
-export type BedName = 'none' | 'conntrack' | 'c-loop' | 'kernel' | 'thread' | 'sock_diag';
+export type BedName = 'none' | 'conntrack' | 'c-loop' | 'kernel' | 'unrecorded' | 'thread' | 'sock_diag';
 
 /** Opens a bed at its first use. */
 export type OpenBed = (name: BedName) => Promise<Bed>;

@@ -10,20 +10,28 @@ import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { makeBaseline, startCrowd, type Bed } from './bed.ts';
+import { FLOW_LIST_FIGURES, measureFlowList } from './desktop-flows.ts';
+import { INSIGHT_FIGURES, measureInsight } from './insight.ts';
 import { BULK_FIGURES, measureBulk, type BulkSizes } from './bulk.ts';
 import { BYTES_FIGURES, measureBytes } from './bytes.ts';
 import { CONNECTION_FIGURES, FALLBACK_FIGURES, FULL, QUICK, measureConnections, type Sizes } from './connections.ts';
+import { DESKTOP_FIGURES, measureDesktop, type DesktopSizes } from './desktop.ts';
 import { table, type Figure } from './figures.ts';
+import { HASH_FIGURES, measureHashing, type HashSizes } from './hashing.ts';
 import { openHelper } from './helper-bed.ts';
+import { HISTORY_FIGURES, measureHistory, type HistorySizes } from './history.ts';
 import { HELPER_FIGURES, measureHelper, type HelperBed, type HelperSetting, type HelperSizes } from './helper-figures.ts';
+import { LIST_FIGURES, measureLists, type ListSizes } from './lists.ts';
 import { LOSS_FIGURES, measureLosses, type LossSizes } from './losses.ts';
 import { PORTS, compilePrograms, type Programs } from './programs.ts';
 import type { BedName } from './rounds.ts';
 import { SOAK_FIGURES, measureSoak, type SoakSizes } from './soak.ts';
+import { ZONE_FIGURES, measureZones, type ZoneSizes } from './zones.ts';
 
 const NAMES: readonly string[] = [
   ...CONNECTION_FIGURES, ...FALLBACK_FIGURES, ...BULK_FIGURES, ...SOAK_FIGURES, ...LOSS_FIGURES, ...BYTES_FIGURES,
-  ...HELPER_FIGURES,
+  ...HELPER_FIGURES, ...LIST_FIGURES, ...HASH_FIGURES, ...HISTORY_FIGURES, ...INSIGHT_FIGURES, ...FLOW_LIST_FIGURES,
+  ...ZONE_FIGURES, ...DESKTOP_FIGURES,
 ];
 
 interface Options {
@@ -75,15 +83,28 @@ interface Scale {
   readonly soak: SoakSizes;
   readonly losses: LossSizes;
   readonly helper: HelperSizes;
+  readonly history: HistorySizes;
+  readonly lists: ListSizes;
+  readonly hashing: HashSizes;
+  readonly desktop: DesktopSizes;
+  readonly zones: ZoneSizes;
 }
 
 const FULL_SCALE: Scale = {
   connections: FULL, bulk: { rounds: 101, ms: 40 }, soak: { slices: 12, sliceMs: 5000 },
-  losses: { rounds: 3, oneshots: 250 }, helper: { rounds: 9, firstSeen: 400, prompts: 100 },
+  losses: { rounds: 3, oneshots: 250 }, helper: { rounds: 9, firstSeen: 400, prompts: 100 }, lists: { rounds: 5 },
+  hashing: { rounds: 9 },
+  history: { seconds: 20, rounds: 9, roundMs: 1500 },
+  desktop: { starts: 9, prompts: 60, idleMs: 30_000 },
+  zones: { rounds: 201 },
 };
 const QUICK_SCALE: Scale = {
   connections: QUICK, bulk: { rounds: 21, ms: 40 }, soak: { slices: 3, sliceMs: 2000 },
-  losses: { rounds: 1, oneshots: 100 }, helper: { rounds: 3, firstSeen: 200, prompts: 20 },
+  losses: { rounds: 1, oneshots: 100 }, helper: { rounds: 3, firstSeen: 200, prompts: 20 }, lists: { rounds: 1 },
+  hashing: { rounds: 3 },
+  history: { seconds: 5, rounds: 3, roundMs: 500 },
+  desktop: { starts: 3, prompts: 20, idleMs: 10_000 },
+  zones: { rounds: 41 },
 };
 
 /** Figures that share their beds, which are taken down after them. */
@@ -115,7 +136,14 @@ function groupsOf(programs: Programs, scale: Scale): readonly Group[] {
     { names: SOAK_FIGURES, measure: async (wanted) => await measureSoak(wanted, scale.soak, await bed('none'), fresh, tell) },
     { names: LOSS_FIGURES, measure: async (wanted) => await measureLosses(wanted, scale.losses, await one('none'), fresh, tell) },
     { names: BYTES_FIGURES, measure: (wanted) => measureBytes(wanted, fresh, tell, failed) },
+    { names: HISTORY_FIGURES, measure: (wanted) => measureHistory(wanted, scale.history, open, tell, failed) },
+    { names: FLOW_LIST_FIGURES, measure: () => measureFlowList(tell) },
+    { names: INSIGHT_FIGURES, measure: () => measureInsight() },
     { names: HELPER_FIGURES, measure: (wanted) => measureHelper(wanted, scale.helper, open, tell, failed) },
+    { names: LIST_FIGURES, measure: (wanted) => measureLists(wanted, scale.lists, tell) },
+    { names: DESKTOP_FIGURES, measure: (wanted) => measureDesktop(wanted, scale.desktop, programs, tell, failed) },
+    { names: ZONE_FIGURES, measure: (wanted) => measureZones(wanted, scale.zones, tell) },
+    { names: HASH_FIGURES, measure: (wanted) => measureHashing(wanted, scale.hashing, tell) },
   ];
 }
 

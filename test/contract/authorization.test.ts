@@ -26,13 +26,19 @@ const RULE = { action: new Variant('s', 'deny'), address: new Variant('s', '192.
 /** Arguments that would do something if they were let: an authorization that is missing shows. */
 function argumentsOf(name: string, nonce: string, flow: string): readonly unknown[] {
   const known: Readonly<Record<string, readonly unknown[]>> = {
-    'Helper1.SetMode': ['enforcing', {}], 'Helper1.Pause': [1], 'Helper1.SetLogLevel': ['info'],
+    'Helper1.SetMode': ['enforcing', {}], 'Helper1.Pause': [1], 'Helper1.SetProfile': [''], 'Helper1.SetLogLevel': ['info'],
     'Rules.List': [10, ''], 'Rules.Get': ['in-lab'], 'Rules.Export': ['toml'], 'Rules.Add': [{ ...RULE, id: new Variant('s', 'added') }],
     'Rules.Update': ['in-lab', { enabled: new Variant('b', true) }], 'Rules.Remove': ['added'],
+    'Rules.SetGroup': ['Lab', true], 'Rules.UpdateLists': [[]],
+    'Rules.Import': ['bastion-rules', '{"/usr/bin/imported:443": true}', true],
+    'Rules.Propose': [{}], 'Rules.Simulate': [[], 0n], 'Rules.Review': [],
     'Prompts.RegisterAgent': [{}], 'Prompts.Answer': [nonce, { action: new Variant('s', 'deny'), lifetime: new Variant('s', 'once') }],
-    'Prompts.ListPending': [10, ''],
+    'Prompts.ListPending': [10, ''], 'Prompts.Hold': [nonce], 'Prompts.Dismiss': [[nonce]],
     'Activity.Query': [{}, 10, ''], 'Activity.Subscribe': [{}], 'Activity.Explain': [flow],
-    'Activity.Totals': ['helper', 'application'],
+    'Activity.Totals': ['helper', 'application'], 'Activity.Index': [{}, ''], 'Activity.Group': [{}, 'application'],
+    'Network.ListInterfaces': [10, ''], 'Network.ListZones': [10, ''], 'Network.ListContainers': [10, ''], 'Network.SetInbound': ['nowhere', 'off', []],
+    'Activity.TotalsOf': [{}, 'hour', 'application'],
+    'Applications.List': [{}, 10, ''], 'Applications.Rehash': [[]],
     'Properties.Get': [INTERFACES.helper, 'Mode'], 'Properties.GetAll': [INTERFACES.helper],
     'Properties.Set': [INTERFACES.helper, 'Mode', new Variant('s', 'learning')],
   };
@@ -53,7 +59,7 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
   };
 
   before(async () => {
-    lab = await Lab.create({ polkit: 'strict', rules: '[[rule]]\nid = "in-lab"\naction = "deny"\ndestination = { address = "192.0.2.9" }\n' });
+    lab = await Lab.create({ polkit: 'strict', rules: '[[rule]]\nid = "in-lab"\naction = "deny"\ngroup = "Lab"\ndestination = { address = "192.0.2.9" }\n' });
     const watcher = await connectAs('root');
     const reloaded = new Promise<void>((resolve) => {
       watcher.onSignal((signal) => {

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { createInterface } from 'node:readline';
 import { LogindSessions } from '../../helper/adapters/logind.ts';
 import { polkitAuthority } from '../../helper/adapters/polkit.ts';
+import { BastionError } from '../../helper/contract/errors.ts';
 import { Variant, connectBus } from '../../helper/contract/transport.ts';
 import type { BusConnection } from '../../helper/contract/transport.ts';
 import type { Logger } from '../../helper/ports.ts';
@@ -153,11 +154,38 @@ describe('logind, polkit: on a private bus', { skip: which('dbus-daemon') === nu
     logind.remove(local);
     await gone;
     assert.deepEqual(sessions.list().map((one) => one.id), ['2']);
+    logind.bus.close();
   });
 
-  test('polkit that is not there says no', async () => {
+  test('a login manager that goes away: nobody is active; what it told stays known until it is back, and then is as it tells', async () => {
+    const first = new FakeLogind(await connectBus({ address }));
+    // The one before may be on its way out still.
+    while ((await first.bus.callBus('NameHasOwner', 's', [LOGIND]))[0] === true);
+    const stays: FakeSession = { id: '7', uid: 1000, active: true, remote: false, seat: 'seat0' };
+    const ends: FakeSession = { id: '8', uid: 1001, active: false, remote: true, seat: '' };
+    for (const session of [stays, ends]) first.add(session);
+    const sessions = await LogindSessions.open(await connect(), quiet);
+    const told = until(sessions, () => sessions.activeLocal()?.id === '7');
+    assert.ok(await first.bus.requestName(LOGIND));
+    await told;
+
+    const left = until(sessions, () => sessions.activeLocal() === null);
+    first.bus.close();
+    await left;
+    assert.deepEqual(sessions.list().map(({ id, active }) => [id, active]), [['7', false], ['8', false]]);
+
+    const second = new FakeLogind(await connect());
+    second.add(stays);
+    const back = until(sessions, () => sessions.activeLocal()?.id === '7' && sessions.list().length === 1);
+    assert.ok(await second.bus.requestName(LOGIND));
+    await back;
+  });
+
+  test('polkit that is not there refuses, and says why', async () => {
     const authority = polkitAuthority(await connect(), quiet);
-    assert.equal(await authority.isAuthorized(':1.1', 'org.bastionfirewall.helper1.view', {}, false), false);
-    assert.equal(await authority.isAuthorized(':1.1', 'org.bastionfirewall.helper1.view', {}, true), false);
+    for (const interactive of [false, true]) {
+      await assert.rejects(authority.isAuthorized(':1.1', 'org.bastionfirewall.helper1.view', {}, interactive), (error) =>
+        error instanceof BastionError && error.code === 'Failed' && error.message.startsWith('polkit did not answer'));
+    }
   });
 });

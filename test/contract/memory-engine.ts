@@ -1,12 +1,14 @@
 /** An EngineApi in memory, for tests of the service: it keeps rules and prompts and decides nothing. */
+import { groupRecent } from '../../helper/engine/flow-groups.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
-import type { Answer, PromptEnd, PromptInfo, RuleEdit, RuleInfo, Statistics } from '../../helper/contract/types.ts';
+import type { Answer, PromptEnd, PromptInfo, Proposal, RuleEdit, RuleFinding, RuleInfo, Statistics } from '../../helper/contract/types.ts';
 import type { Mode } from '../../helper/contract/vocabulary.ts';
-import type { EngineApi, EngineEvents, FlowRecord, PromptView, TrafficTotal } from '../../helper/engine-api.ts';
+import type { Additions, EngineApi, EngineEvents, FlowPage, FlowRecord, InsightApi, ProfileView, PromptView, TrafficTotal } from '../../helper/engine-api.ts';
+import type { HistoryFilter, HistoryTotal, TotalsBy, TotalsOf, TotalsRange } from '../../helper/ports.ts';
 
 const STATISTICS: Statistics = {
   packets: 0, connections: 0, allowed: 0, denied: 0, prompts: 0, prompts_expired: 0, rules: 0, queue_length: 0, queue_dropped: 0,
-  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 0,
+  queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 0, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, history_lost: 0, uptime_ms: 0,
 };
 
 /** A rule row with what is not given filled in. */
@@ -49,12 +51,41 @@ export function trafficTotal(path: string | null, uid: number | null, bytes: num
   return { path, uid, sentBytes: bytes, sentPackets: 2, receivedBytes: bytes, receivedPackets: 3 };
 }
 
+/** Answers with what it is given, and records what it was asked. */
+export class MemoryInsight implements InsightApi {
+  readonly asked: (readonly unknown[])[] = [];
+  proposals: readonly Proposal[] = [];
+  findings: readonly RuleFinding[] = [];
+
+  propose(...[options, { uid }]: Parameters<InsightApi['propose']>): ReturnType<InsightApi['propose']> {
+    this.asked.push(['propose', options, uid]);
+    return Promise.resolve(this.proposals);
+  }
+
+  simulate(...[changes, sinceMs, { uid }]: Parameters<InsightApi['simulate']>): ReturnType<InsightApi['simulate']> {
+    this.asked.push(['simulate', changes, sinceMs, uid]);
+    const none = {
+      refused_applications: 0, refused_connections: 0, asked_applications: 0, asked_connections: 0, allowed_applications: 0,
+      allowed_connections: 0,
+    };
+    return Promise.resolve({ summary: { text: 'Nothing.', flows: 1, since_ms: 0, ...none, unlisted: 0, lists_ignored: 0 }, rows: [] });
+  }
+
+  review(): ReturnType<InsightApi['review']> {
+    this.asked.push(['review']);
+    return Promise.resolve(this.findings);
+  }
+}
+
 /** Keeps what it is told, records what it was asked to do. */
 export class MemoryEngine implements EngineApi {
   readonly rows = new Map<string, RuleInfo>();
   readonly views = new Map<string, PromptView>();
   readonly records: FlowRecord[] = [];
   readonly traffic: TrafficTotal[] = [];
+  readonly sums: HistoryTotal[] = [];
+  /** What flows were asked for. */
+  readonly filters: HistoryFilter[] = [];
   readonly answers: { readonly nonce: string; readonly answer: Answer }[] = [];
   /** Names of calls that changed something, in order. */
   readonly done: string[] = [];
@@ -114,10 +145,36 @@ export class MemoryEngine implements EngineApi {
     this.statusHasChanged();
   }
 
+  guard: ReturnType<EngineApi['safeguard']> = null;
+
+  safeguard(): ReturnType<EngineApi['safeguard']> {
+    return this.guard;
+  }
+
+  endSafeguard(): void {
+    this.done.push('endSafeguard');
+  }
+
+  kept(): Promise<void> {
+    return Promise.resolve();
+  }
+
   resume(): void {
     this.done.push('resume');
     this.pausedUntilMs = 0;
     this.statusHasChanged();
+  }
+
+  profiles(): readonly ProfileView[] {
+    return [];
+  }
+
+  activeProfile(): string | null {
+    return null;
+  }
+
+  chooseProfile(id: string | null): void {
+    if (id !== null) throw new BastionError('NotFound');
   }
 
   setDegraded(): void {
@@ -145,6 +202,14 @@ export class MemoryEngine implements EngineApi {
     return Promise.resolve(id);
   }
 
+  previewRule(edit: RuleEdit): RuleInfo {
+    return ruleRow(edit.id ?? 'rule', edit);
+  }
+
+  addRules({ rules }: Additions): Promise<readonly string[]> {
+    return Promise.all(rules.map(({ edit }) => this.addRule(edit)));
+  }
+
   updateRule(id: string, edit: RuleEdit): Promise<void> {
     if (!this.rows.has(id)) return Promise.reject(new BastionError('NotFound'));
     this.done.push(`update ${id}`);
@@ -160,6 +225,28 @@ export class MemoryEngine implements EngineApi {
     return Promise.resolve();
   }
 
+  setGroup(group: string, enabled: boolean): Promise<void> {
+    if (![...this.rows.values()].some((row) => row.group === group)) return Promise.reject(new BastionError('NotFound'));
+    this.done.push(`group ${group} ${String(enabled)}`);
+    this.#rulesChanged();
+    return Promise.resolve();
+  }
+
+  snapshot(): ReturnType<EngineApi['snapshot']> {
+    return {
+      rules: [], inForce: new Set(), lastUsedMs: new Map(),
+      settings: { defaultAction: 'ask', untracked: 'drop', forwarded: 'pass', requireKernelIdentity: false },
+    };
+  }
+
+  previewRules(): ReturnType<EngineApi['previewRules']> {
+    return { before: [], after: [] };
+  }
+
+  recentFlows(): Iterable<FlowRecord> {
+    return this.records;
+  }
+
   prompts(): readonly PromptView[] {
     return [...this.views.values()];
   }
@@ -170,6 +257,19 @@ export class MemoryEngine implements EngineApi {
     return view;
   }
 
+  renewPrompt(nonce: string): number {
+    const { info } = this.promptByNonce(nonce);
+    if (info.status === 'expired') throw new BastionError('PromptGone');
+    this.done.push(`renew ${nonce}`);
+    return info.timeout_ms;
+  }
+
+  dismissPrompts(nonces: readonly string[]): number {
+    const expired = nonces.filter((nonce) => this.views.get(nonce)?.info.status === 'expired');
+    for (const nonce of expired) this.end(nonce, 'withdrawn');
+    return expired.length;
+  }
+
   answer(nonce: string, answer: Answer): Promise<{ readonly ruleId: string | null; readonly flows: number }> {
     this.promptByNonce(nonce);
     this.answers.push({ nonce, answer });
@@ -177,19 +277,45 @@ export class MemoryEngine implements EngineApi {
     return Promise.resolve({ ruleId: answer.lifetime === 'always' ? 'curl-web' : null, flows: 1 });
   }
 
-  flows(filter: { readonly path?: string; readonly uid?: number }, limit: number): ReturnType<EngineApi['flows']> {
+  flows(filter: HistoryFilter, limit: number): Promise<FlowPage> {
+    this.filters.push(filter);
     const rows = this.records.filter((one) => filter.uid === undefined || one.uid === filter.uid);
-    return { rows: rows.slice(0, limit), next: '' };
+    return Promise.resolve({ rows: rows.slice(0, limit), next: '' });
   }
 
-  flow(id: string): FlowRecord | null {
-    return this.records.find((one) => one.id === id) ?? null;
+  flowNumbers(filter: HistoryFilter): ReturnType<EngineApi['flowNumbers']> {
+    this.filters.push(filter);
+    const rows = this.records.filter((one) => filter.uid === undefined || one.uid === filter.uid);
+    return Promise.resolve({ numbers: rows.map(({ id }) => Number.parseInt(id.slice(1), 36)), next: '' });
   }
 
-  explain(id: string): ReturnType<EngineApi['explain']> {
-    const found = this.flow(id);
+  flowGroups(filter: HistoryFilter, by: 'application' | 'destination', limit: number): ReturnType<EngineApi['flowGroups']> {
+    this.filters.push(filter);
+    return Promise.resolve({ groups: groupRecent(this.records, filter, by, limit), sinceMs: 0 });
+  }
+
+  historyState(): ReturnType<EngineApi['historyState']> {
+    return { settings: { enabled: true, names: false, keepDays: 7, maxMegabytes: 64, prometheusFile: null }, failure: null };
+  }
+
+  flow(id: string): Promise<FlowRecord | null> {
+    return Promise.resolve(this.records.find((one) => one.id === id) ?? null);
+  }
+
+  async explain(id: string): ReturnType<EngineApi['explain']> {
+    const found = await this.flow(id);
     if (found === null) throw new BastionError('NotFound');
     return { flow: id, text: 'Allowed by rule web.', action: 'allow', reason: 'rule', rule_id: 'web', next_rule_id: '' };
+  }
+
+  historyTotals(range: TotalsRange, by: TotalsBy, { uid, path }: TotalsOf): Promise<readonly HistoryTotal[]> {
+    this.done.push(['totals', range, by, String(uid), ...(path === undefined ? [] : [path])].join(' '));
+    return Promise.resolve(this.sums);
+  }
+
+  clearHistory(): Promise<void> {
+    this.done.push('clear history');
+    return Promise.resolve();
   }
 
   totals(): readonly TrafficTotal[] {

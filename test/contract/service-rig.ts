@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { polkitAuthority } from '../../helper/adapters/polkit.ts';
+import { BastionError } from '../../helper/contract/errors.ts';
 import { connectHelper } from '../../helper/contract/client.ts';
 import type { ConnectOptions, HelperClient } from '../../helper/contract/client.ts';
 import { connectBus } from '../../helper/contract/transport.ts';
@@ -16,8 +17,11 @@ import type { Authority, Logger, Session, Sessions } from '../../helper/ports.ts
 import { startService } from '../../helper/service/service.ts';
 import type { Control, Service } from '../../helper/service/service.ts';
 import { startPrivateBus } from '../lab/bus.ts';
+import type { PrivateBus } from '../lab/bus.ts';
 import { ROOT, which } from '../lab/process.ts';
-import { MemoryEngine } from './memory-engine.ts';
+import { MemoryApplications } from './memory-applications.ts';
+import { MemoryEngine, MemoryInsight } from './memory-engine.ts';
+import { MemoryNetwork } from './memory-network.ts';
 
 /** An ordinary user whom polkit treats as the one in the active local session. */
 export const LOCAL = { name: 'nobody', uid: 65_534 } as const;
@@ -96,11 +100,16 @@ export class ServiceRig {
   readonly log: LogLine[] = [];
   readonly control: Control & { readonly done: string[] };
   engine = new MemoryEngine();
+  readonly applications = new MemoryApplications();
+  readonly insight = new MemoryInsight();
+  readonly network = new MemoryNetwork();
   /** What polkit says; a test may put something in its way. */
   authority: Authority;
   service: Service | null = null;
   /** Why the service has lost the bus. */
   lost: string | null = null;
+  /** Ends and starts polkit, which forgets who had registered with it. */
+  polkit: Pick<PrivateBus, 'stopPolkit' | 'startPolkit'> | null = null;
   readonly #ends: (() => Promise<void> | void)[] = [];
   readonly #connections: (() => void)[] = [];
   readonly #logger: Logger = {
@@ -137,6 +146,7 @@ export class ServiceRig {
     await reloaded;
     const rig = new ServiceRig(bus.address, polkit);
     rig.#stopBus = () => bus.close();
+    rig.polkit = bus;
     rig.#ends.push(() => { polkit.close(); }, () => bus.close(), () => { rmSync(folder, { recursive: true, force: true }); });
     await rig.serve();
     return rig;
@@ -146,6 +156,9 @@ export class ServiceRig {
   async serve(trustedAgents: readonly string[] = []): Promise<Service> {
     const service = await startService({
       engine: this.engine,
+      applications: this.applications,
+      insight: this.insight,
+      network: this.network,
       control: this.control,
       authority: { isAuthorized: (...question) => this.authority.isAuthorized(...question) },
       sessions: this.sessions,
@@ -242,6 +255,26 @@ function testControl(): Control & { readonly done: string[] } {
     setLogLevel: (level) => void done.push(`setLogLevel ${level}`),
     setPacketTrace: (on) => void done.push(`setPacketTrace ${String(on)}`),
     loadErrors: () => [],
+    lists: {
+      states: () => [{
+        id: 'ads', name: 'Advertisers', source: '/etc/bastion/lists/ads.txt', format: 'hosts', domains: 2, prefixes: 1, exceptions: 0,
+        ignored: 3, updatedMs: 5, nextMs: 0, error: '', updating: false,
+      }],
+      update: (ids) => {
+        if (ids.some((id) => id !== 'ads')) throw new BastionError('NotFound', 'There is no list with this id.');
+        done.push(`updateLists ${ids.join(' ')}`.trim());
+      },
+    },
+    importRules: async (format, text, dryRun) => {
+      await record(`import ${format} ${String(text.length)} ${String(dryRun)}`);
+      return {
+        items: [{ outcome: 'kept', file: '', line: 1, source: 'a', text: 'The same rule.', rule: { id: 'a', action: 'deny' } }],
+        summary: {
+          format: 'bastion', guess: '', dry_run: dryRun, kept: 1, changed: 0, review: 0, skipped: 0, ids: ['a'], settings: '', applications: '',
+        },
+      };
+    },
+    exportRules: (format) => (format === 'toml' ? Promise.resolve('# rules\n') : Promise.reject(new BastionError('NotSupported'))),
   };
 }
 

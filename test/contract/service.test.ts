@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { flows } from '../unit/history-support.ts';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { NotConnectedError } from '../../helper/contract/client.ts';
 import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
+import { QUESTIONS_PER_UID } from '../../helper/service/activity.ts';
 import { NameTakenError } from '../../helper/service/service.ts';
 import { MemoryEngine, flowRecord, promptView, ruleRow, trafficTotal } from './memory-engine.ts';
 import { LOCAL, STRANGER, ServiceRig, cannotServe } from './service-rig.ts';
@@ -193,6 +195,39 @@ describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
     assert.equal((await root.answer('daemon', { action: 'allow', lifetime: 'once' })).flows, 1);
   });
 
+  test('a prompt is held by its agent, its user and root, whose answer may cost more, and by nobody else', async () => {
+    const [own, root, stranger] = [rig.clientAs(LOCAL.uid), rig.clientAs(ROOT_UID), rig.clientAs(STRANGER.uid)];
+    for (const [nonce, uid] of [['own', LOCAL.uid], ['other', 1000], ['daemon', 33]] as const) rig.engine.raise(promptView(nonce, uid));
+    assert.equal(await own.holdPrompt('own'), 30_000);
+    assert.equal(await root.holdPrompt('daemon'), 30_000);
+    for (const nonce of ['other', 'daemon']) await assert.rejects(own.holdPrompt(nonce), refusedWith('NotAuthorized'), nonce);
+    await assert.rejects(stranger.holdPrompt('own'), refusedWith('NotAuthorized'));
+    await own.registerAgent();
+    rig.sessions.activate({ id: `uid:${String(LOCAL.uid)}`, uid: LOCAL.uid, active: true, remote: false, locked: false });
+    assert.equal(await own.holdPrompt('daemon'), 30_000, 'it is asked about the system’s programs');
+    await assert.rejects(own.holdPrompt('gone'), refusedWith('PromptGone'));
+    assert.deepEqual(rig.engine.done.filter((call) => call.startsWith('renew')), ['renew own', 'renew daemon', 'renew daemon']);
+  });
+
+  test('expired prompts are dismissed by those who may see them, all or none, and other agents hear of it', async () => {
+    const agent = rig.clientAs(LOCAL.uid);
+    await agent.registerAgent();
+    const expired = { status: 'expired' } as const;
+    for (const [nonce, uid] of [['a', LOCAL.uid], ['b', LOCAL.uid], ['other', 1000]] as const) rig.engine.views.set(nonce, promptView(nonce, uid, expired));
+    rig.engine.views.set('waits', promptView('waits', LOCAL.uid));
+    const client = rig.clientAs(LOCAL.uid);
+    await assert.rejects(client.dismissPrompts(['a', 'other']), refusedWith('NotAuthorized'));
+    assert.equal(rig.engine.views.size, 4);
+    const heard: string[] = [];
+    agent.on('promptWithdrawn', (nonce, why) => heard.push(`${nonce} ${why}`));
+    const last = nextEvent(agent, 'promptWithdrawn', (nonce) => nonce === 'b');
+    assert.equal(await client.dismissPrompts(['a', 'b', 'b', 'waits', 'gone']), 2);
+    await last;
+    assert.deepEqual(heard, ['a withdrawn', 'b withdrawn']);
+    assert.deepEqual([...rig.engine.views.keys()], ['other', 'waits']);
+    await assert.rejects(client.dismissPrompts(Array<string>(257).fill('a')), refusedWith('InvalidArgument'));
+  });
+
   test('a list of prompts has one’s own, and everybody’s for root', async () => {
     for (const [nonce, uid] of [['a', LOCAL.uid], ['b', 1000], ['c', 33]] as const) rig.engine.raise(promptView(nonce, uid));
     const own = await rig.clientAs(LOCAL.uid).listPrompts(0, '');
@@ -212,6 +247,23 @@ describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
     assert.deepEqual((await root.queryFlows({}, 0, '')).rows.map((row) => row.id), ['f1', 'f2', 'f3']);
     assert.deepEqual((await root.queryFlows({ uid: 1000 }, 0, '')).rows.map((row) => row.id), ['f2']);
     await assert.rejects(root.explain('f9'), refusedWith('NotFound'));
+  });
+
+  test('proposes and simulates from flows of one’s own, from everybody’s for root', async () => {
+    rig.insight.asked.length = 0;
+    const local = rig.clientAs(LOCAL.uid);
+    await local.proposeRules({ since_ms: 7 });
+    await assert.rejects(local.proposeRules({ uid: 1000 }), refusedWith('NotAuthorized'));
+    await local.simulateRules([{ op: 'remove', id: 'web' }], 9);
+    const root = rig.clientAs(ROOT_UID);
+    await root.proposeRules({ include_decided: true });
+    await root.proposeRules({ uid: 1000 });
+    assert.deepEqual(rig.insight.asked, [
+      ['propose', { sinceMs: 7, includeDecided: false }, LOCAL.uid], ['simulate', [{ op: 'remove', id: 'web' }], 9, LOCAL.uid],
+      ['propose', { sinceMs: 0, includeDecided: true }, null], ['propose', { sinceMs: 0, includeDecided: false }, 1000],
+    ]);
+    await assert.rejects(root.simulateRules(Array.from({ length: 65 }, () => ({ op: 'remove', id: 'x' })), 0), refusedWith('InvalidArgument'));
+    assert.equal((await rig.clientAs(STRANGER.uid).reviewRules().catch(() => 'refused')), 'refused');
   });
 
   test('tells totals of one’s own programs, and everybody’s to root', async () => {
@@ -237,9 +289,122 @@ describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
     assert.equal(rows.reduce((sum, row) => sum + row.sent_bytes, 0), 700 * 1000 - 699 * 350);
   });
 
+  test('a filter reaches the engine as it was meant, for one’s own flows or everybody’s', async () => {
+    const asked = { path: '/usr/bin/curl', application: 'Cu', host: 'Example.ORG.', port: 443, action: 'deny', rule_id: 'web', since_ms: 5, until_ms: 9 } as const;
+    const meant = { path: '/usr/bin/curl', application: 'Cu', host: 'example.org', port: 443, action: 'deny', ruleId: 'web', sinceMs: 5, untilMs: 9 };
+    await rig.clientAs(LOCAL.uid).queryFlows(asked, 0, '');
+    assert.deepEqual(rig.engine.filters.pop(), { ...meant, uid: LOCAL.uid });
+    await rig.clientAs(ROOT_UID).queryFlows(asked, 0, '');
+    assert.deepEqual(rig.engine.filters.pop(), meant);
+    await rig.clientAs(ROOT_UID).queryFlows({ host: '', application: '' }, 0, '');
+    assert.deepEqual(rig.engine.filters.pop(), {});
+  });
+
+  test('ids and sums take the same filters, one’s own or everybody’s, and everybody’s cost view-all', async () => {
+    const asked = { verdict: 'refused', protocol: 'udp', program: 'snap:x', destination: 'Example.org', search: 'Fire 53' } as const;
+    const meant = { verdict: 'refused', protocols: [17], program: 'snap:x', destination: 'example.org', words: ['fire', '53'] };
+    const [local, root] = [rig.clientAs(LOCAL.uid), rig.clientAs(ROOT_UID)];
+    await local.indexFlows(asked, '');
+    assert.deepEqual(rig.engine.filters.pop(), { ...meant, uid: LOCAL.uid });
+    await root.groupFlows({ ...asked, everybody: true }, 'application');
+    assert.deepEqual(rig.engine.filters.pop(), meant);
+    for (const filter of [{ everybody: true }, { uid: ROOT_UID }]) {
+      await assert.rejects(local.queryFlows(filter, 0, ''), refusedWith('NotAuthorized'));
+      await assert.rejects(local.indexFlows(filter, ''), refusedWith('NotAuthorized'));
+      await assert.rejects(local.groupFlows(filter, 'destination'), refusedWith('NotAuthorized'));
+    }
+    await assert.rejects(local.subscribe({ packets: false, everybody: true }), refusedWith('NotAuthorized'));
+    await assert.rejects(local.indexFlows({ protocol: 'sctp' }, ''), refusedWith('InvalidArgument'));
+    await assert.rejects(local.groupFlows({}, 'user' as 'application'), refusedWith('NotSupported'));
+    assert.deepEqual(await local.historyState(), { enabled: true, names: false, keep_days: 7, max_megabytes: 64, failure: '' });
+  });
+
+  test('ids come whole over the bus, and sums with what finds their flows again', async () => {
+    const root = rig.clientAs(ROOT_UID);
+    const before = rig.engine.records.splice(0);
+    rig.engine.records.push(...flows(10, 3000, (number) => ({ path: `/usr/bin/p${String(number % 700)}`, identity: { path: `/usr/bin/p${String(number % 700)}` } })).toReversed());
+    const ids = (await root.indexFlows({}, '')).rows;
+    assert.deepEqual(ids, rig.engine.records.map(({ id }) => id));
+    const { rows } = await root.groupFlows({}, 'application');
+    assert.equal(rows.reduce((sum, row) => sum + (row.connections ?? 0), 0), rig.engine.records.length);
+    assert.deepEqual([rows.length, rows.at(-1)?.others, rows[0]?.program?.slice(0, 15)], [500, 201, 'path:/usr/bin/p']);
+    rig.engine.records.splice(0, rig.engine.records.length, ...before);
+  });
+
+  test('totals of the history are one’s own, and everybody’s for root; clearing it takes the right to edit rules', async () => {
+    const nothing = {
+      timeMs: null, path: null, forwardedFrom: null, uid: null, others: null, target: null, port: null, protocol: null,
+      allowed: 3, refused: 1, sentBytes: 0, sentPackets: 0, receivedBytes: 0, receivedPackets: 0,
+    };
+    rig.engine.sums.push(
+      { ...nothing, path: '/usr/bin/curl', forwardedFrom: '', uid: 1000 }, { ...nothing, path: '', forwardedFrom: 'Container 3f', others: null },
+      { ...nothing, target: 'example.org', port: 443, protocol: 6 }, { ...nothing, timeMs: 60_000 }, { ...nothing, path: '', others: 4 },
+    );
+    const rows = await rig.clientAs(LOCAL.uid).historyTotals('day', 'application');
+    assert.deepEqual(rows.map(({ application, user, destination, protocol, time_ms: time, connections, others }) =>
+      [application, user, destination, protocol, time, connections, others]), [
+      ['curl', 'alice', undefined, undefined, undefined, 4, undefined], ['Container 3f', '', undefined, undefined, undefined, 4, undefined],
+      ['', '', 'example.org', 'tcp', undefined, 4, undefined], ['', '', undefined, undefined, 60_000, 4, undefined],
+      ['Other programs', '', undefined, undefined, undefined, 4, 4],
+    ]);
+    await rig.clientAs(ROOT_UID).historyTotals('week', 'hour');
+    await rig.clientAs(LOCAL.uid).historyTotals('month', 'destination', { path: '/usr/bin/curl' });
+    await assert.rejects(rig.clientAs(LOCAL.uid).historyTotals('helper', 'application', { path: '/usr/bin/curl' }), refusedWith('NotSupported'));
+    await assert.rejects(rig.clientAs(LOCAL.uid).clearHistory(), refusedWith('NotAuthorized'));
+    await rig.clientAs(ROOT_UID).clearHistory();
+    assert.deepEqual(rig.engine.done.slice(-4), [
+      `totals day application ${String(LOCAL.uid)}`, 'totals week hour null', `totals month destination ${String(LOCAL.uid)} /usr/bin/curl`,
+      'clear history',
+    ]);
+  });
+
+  test('one user cannot keep the history from others: more than a few questions at a time are refused', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => { release = resolve; });
+    const flows = rig.engine.flows.bind(rig.engine);
+    rig.engine.flows = async (...args) => {
+      await held;
+      return await flows(...args);
+    };
+    const local = rig.clientAs(LOCAL.uid);
+    let busy = 0;
+    const asked: Promise<void>[] = [];
+    await new Promise<void>((resolve) => {
+      for (let number = 0; number < QUESTIONS_PER_UID + 3; number += 1) {
+        asked.push(local.queryFlows({}, 0, '').then(() => undefined, (error: unknown) => {
+          assert.ok(refusedWith('Busy')(error));
+          busy += 1;
+          if (busy === 3) resolve();
+        }));
+      }
+    });
+    const root = rig.clientAs(ROOT_UID).queryFlows({}, 0, '');
+    await assert.rejects(local.explain('f1'), refusedWith('Busy'));
+    release();
+    await Promise.all([...asked, root]);
+    assert.equal(busy, 3);
+    rig.engine.flows = flows;
+    await local.queryFlows({}, 0, '');
+  });
+
+  test('tells of each list with the rules that name it, and begins an update of those that are known', async () => {
+    rig.engine.rows.set('no-ads', { ...ruleRow('no-ads', { action: 'deny' }), list: 'ads' });
+    const client = rig.clientAs(ROOT_UID);
+    assert.deepEqual(await client.listLists(), [{
+      id: 'ads', name: 'Advertisers', source: '/etc/bastion/lists/ads.txt', format: 'hosts', entries: 3, domains: 2, prefixes: 1, exceptions: 0,
+      ignored: 3, updated_ms: 5, next_ms: 0, error: '', updating: false, used_by: ['no-ads'],
+    }]);
+    await client.updateLists(['ads']);
+    await client.updateLists([]);
+    assert.deepEqual(rig.control.done.filter((what) => what.startsWith('updateLists')), ['updateLists ads', 'updateLists']);
+    await assert.rejects(client.updateLists(['none']), { code: 'NotFound' });
+    await assert.rejects(client.updateLists(Array.from({ length: 33 }, () => 'ads')), { code: 'InvalidArgument' });
+    rig.engine.rows.delete('no-ads');
+  });
+
   test('totals of another range or by another thing are not supported', async () => {
     const bus = await rig.connectAs(ROOT_UID);
-    for (const body of [['week', 'application'], ['helper', 'address']]) {
+    for (const body of [['year', 'application'], ['week', 'minute'], ['helper', 'destination'], ['day', 'address']]) {
       await assert.rejects(
         bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: INTERFACES.activity, member: 'Totals', signature: 'ss', body }),
         { errorName: 'org.bastionfirewall.Error.NotSupported' },

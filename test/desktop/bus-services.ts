@@ -1,10 +1,23 @@
 /** Session services that a test plays: a tray host's watcher and a notification server. */
-import { connectBus } from '../../helper/contract/transport.ts';
+import dbus from 'dbus-next';
+import { Variant, connectBus } from '../../helper/contract/transport.ts';
 import type { BusConnection, IncomingMessage } from '../../helper/contract/transport.ts';
 
 const NOTIFICATIONS = 'org.freedesktop.Notifications';
 const NOTIFICATIONS_PATH = '/org/freedesktop/Notifications';
+/** Longer than the buttons of a question sleep. */
+const LOOKED_AT_MS = 700;
 export const WATCHER = 'org.kde.StatusNotifierWatcher';
+
+const PRESS_MS = 100;
+
+/** A value without its variants. */
+export function unpacked(value: unknown): unknown {
+  if (value instanceof dbus.Variant) return unpacked(value.value);
+  if (Array.isArray(value)) return value.map(unpacked);
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpacked(one)]));
+  return value;
+}
 
 /** Things that happened, each given out once. */
 export class Arrivals<T> {
@@ -16,15 +29,15 @@ export class Arrivals<T> {
     this.#wake();
   }
 
-  /** The next one; rejects after 10 s. */
-  async next(wanted: (item: T) => boolean = () => true): Promise<T> {
-    const until = performance.now() + 10_000;
+  /** The next one; rejects after 30 s, or after `limitMs`. */
+  async next(wanted: (item: T) => boolean = () => true, limitMs = 30_000): Promise<T> {
+    const until = performance.now() + limitMs;
     for (;;) {
       for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) if (wanted(item)) return item;
       const left = until - performance.now();
-      if (left <= 0) throw new Error('nothing arrived within 10 s');
+      if (left <= 0) throw new Error(`nothing arrived within ${String(limitMs / 1000)} s`);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
+        const timer = left === Infinity ? undefined : setTimeout(resolve, left);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();
@@ -47,6 +60,7 @@ export class NotificationStub {
   readonly shown = new Arrivals<ShownNotification>();
   readonly closed = new Arrivals<number>();
   readonly #bus: BusConnection;
+  readonly #shownAtMs = new Map<number, number>();
   #lastId = 0;
 
   private constructor(bus: BusConnection) {
@@ -61,8 +75,28 @@ export class NotificationStub {
     return stub;
   }
 
+  /** As a person does it: not before the notification has been looked at, for its buttons sleep at first. */
   press(id: number, action: string): void {
+    const wait = (this.#shownAtMs.get(id) ?? 0) + LOOKED_AT_MS - performance.now();
+    setTimeout(() => { this.pressAtOnce(id, action); }, Math.max(0, wait));
+  }
+
+  pressAtOnce(id: number, action: string): void {
     this.#signal('ActionInvoked', 'us', [id, action]);
+  }
+
+  /**
+   * Presses it, and what has come after it, until the returned function is called: a question is not awake in its first moment,
+   * and asks again under another number.
+   */
+  pressing(id: number, action: string): () => void {
+    const timer = setInterval(() => { for (let one = id; one <= this.#lastId; one += 1) this.press(one, action); }, PRESS_MS);
+    return () => { clearInterval(timer); };
+  }
+
+  /** As a person swipes it away. */
+  putAway(id: number): void {
+    this.#signal('NotificationClosed', 'uu', [id, 2]);
   }
 
   stop(): void { this.#bus.close(); }
@@ -82,6 +116,7 @@ export class NotificationStub {
         this.#bus.reply(call, 'u', [id]);
         const list: readonly unknown[] = Array.isArray(actions) ? actions : [];
         const pairs = list.flatMap((id, index) => (index % 2 === 0 ? [[String(id), String(list[index + 1])] as const] : []));
+        this.#shownAtMs.set(id, performance.now());
         this.shown.push({ id, summary: String(summary), body: String(body), actions: new Map(pairs) });
         return;
       }
@@ -97,6 +132,58 @@ export class NotificationStub {
   }
 }
 
+const PORTAL = 'org.freedesktop.portal.Desktop';
+const PORTAL_PATH = '/org/freedesktop/portal/desktop';
+const PORTAL_NOTIFICATION = 'org.freedesktop.portal.Notification';
+
+export interface PortalNotification {
+  readonly id: string;
+  /** As the portal gets it; variants are unpacked. */
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
+/** The portal's notifications, as an application in Flatpak reaches them. */
+export class PortalStub {
+  readonly added = new Arrivals<PortalNotification>();
+  readonly removed = new Arrivals<string>();
+  readonly #bus: BusConnection;
+
+  private constructor(bus: BusConnection) {
+    this.#bus = bus;
+    bus.onCall((call) => { this.#onCall(call); });
+  }
+
+  static async start(address: string): Promise<PortalStub> {
+    const bus = await connectBus({ address });
+    const stub = new PortalStub(bus);
+    await bus.requestName(PORTAL);
+    return stub;
+  }
+
+  press(id: string, action: string): void {
+    this.#bus.signal({ path: PORTAL_PATH, interface: PORTAL_NOTIFICATION, member: 'ActionInvoked', signature: 'ssav', body: [id, action, []] });
+  }
+
+  stop(): void { this.#bus.close(); }
+
+  #onCall(call: IncomingMessage): void {
+    const [first, second] = call.body();
+    switch (call.member) {
+      case 'Get': this.#bus.reply(call, 'v', [new dbus.Variant('u', 1)]); return;
+      case 'GetAll': this.#bus.reply(call, 'a{sv}', [{ version: new dbus.Variant('u', 1) }]); return;
+      case 'AddNotification':
+        this.#bus.reply(call, '', []);
+        this.added.push({ id: String(first), content: unpacked(second) as Readonly<Record<string, unknown>> });
+        return;
+      case 'RemoveNotification':
+        this.#bus.reply(call, '', []);
+        this.removed.push(String(first));
+        return;
+      default: this.#bus.replyError(call, 'org.freedesktop.DBus.Error.UnknownMethod', call.member);
+    }
+  }
+}
+
 /** A tray host: takes registrations and looks at the item as a panel would. */
 export class WatcherStub {
   readonly registered = new Arrivals<{ readonly sender: string; readonly path: string }>();
@@ -106,7 +193,11 @@ export class WatcherStub {
   private constructor(bus: BusConnection) {
     this.bus = bus;
     bus.onCall((call) => {
-      const [path] = call.member === 'RegisterStatusNotifierItem' ? call.body() : [];
+      if (call.member !== 'RegisterStatusNotifierItem') {
+        bus.reply(call, 'v', [new dbus.Variant('b', true)]);
+        return;
+      }
+      const [path] = call.body();
       bus.reply(call, '', []);
       this.registered.push({ sender: call.sender, path: String(path) });
     });
@@ -128,4 +219,69 @@ export class WatcherStub {
   }
 
   stop(): void { this.bus.close(); }
+}
+
+const LOGIND = 'org.freedesktop.login1';
+const LOGIN_SESSION = '/org/freedesktop/login1/session/_37';
+
+/** A login manager with one session, `7`. */
+export class LogindStub {
+  readonly #bus: BusConnection;
+  #state = { LockedHint: false, Active: true };
+
+  private constructor(bus: BusConnection) {
+    this.#bus = bus;
+    bus.onCall((call) => {
+      const [first, second] = call.body();
+      if (call.member === 'GetSession' && first === '7') bus.reply(call, 'o', [LOGIN_SESSION]);
+      else if (call.member === 'Get' && call.path === LOGIN_SESSION && (second === 'LockedHint' || second === 'Active')) {
+        bus.reply(call, 'v', [new Variant('b', this.#state[second])]);
+      } else bus.replyError(call, `${LOGIND}.NoSuchSession`, 'no');
+    });
+  }
+
+  static async start(address: string): Promise<LogindStub> {
+    const bus = await connectBus({ address });
+    const stub = new LogindStub(bus);
+    await bus.requestName(LOGIND);
+    return stub;
+  }
+
+  set(state: Partial<{ readonly LockedHint: boolean; readonly Active: boolean }>): void {
+    this.#state = { ...this.#state, ...state };
+    this.#bus.signal({
+      path: LOGIN_SESSION, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged', signature: 'sa{sv}as',
+      body: [`${LOGIND}.Session`, {}, Object.keys(state)],
+    });
+  }
+
+  stop(): void { this.#bus.close(); }
+}
+
+const SAVER = 'org.gnome.ScreenSaver';
+const SAVER_PATH = '/org/gnome/ScreenSaver';
+
+/** The lock screen of a desktop. */
+export class ScreenSaverStub {
+  readonly #bus: BusConnection;
+  #active = false;
+
+  private constructor(bus: BusConnection) {
+    this.#bus = bus;
+    bus.onCall((call) => { bus.reply(call, 'b', [this.#active]); });
+  }
+
+  static async start(address: string): Promise<ScreenSaverStub> {
+    const bus = await connectBus({ address });
+    const stub = new ScreenSaverStub(bus);
+    await bus.requestName(SAVER);
+    return stub;
+  }
+
+  set(active: boolean): void {
+    this.#active = active;
+    this.#bus.signal({ path: SAVER_PATH, interface: SAVER, member: 'ActiveChanged', signature: 'b', body: [active] });
+  }
+
+  stop(): void { this.#bus.close(); }
 }

@@ -10,7 +10,7 @@ import { LineProcess } from './processes.ts';
 
 const run = promisify(execFile);
 const DUNST = '/usr/bin/dunst';
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 const POLL_MS = 30;
 
 /** What is missing for tests with dunst, '' if nothing. */
@@ -56,10 +56,13 @@ export class Dunst {
     return this.#until(`${String(count)} displayed`, async () => Number(await this.#control('count', 'displayed')) === count);
   }
 
-  /** Picks the action with this label of the newest notification. */
+  /** Picks the action with this label of the newest notification, which takes it once it has been there for a moment. */
   async pick(label: string): Promise<void> {
     await writeFile(this.#choice, `${label}\n`);
-    await this.#control('context');
+    await this.#until(`answered by ${label}`, async () => {
+      await this.#control('context');
+      return Number(await this.#control('count', 'displayed')) === 0;
+    });
   }
 
   /** A click on the text. */
@@ -85,7 +88,7 @@ export class Dunst {
     const until = performance.now() + LIMIT_MS;
     for (;;) {
       if (await holds().catch(() => false)) return;
-      if (performance.now() > until) throw new Error(`dunst: not ${what} within 10 s: ${await this.#control('count').catch(String)}`);
+      if (performance.now() > until) throw new Error(`dunst: not ${what} within 30 s: ${await this.#control('count').catch(String)}`);
       await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
     }
   }

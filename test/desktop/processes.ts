@@ -4,14 +4,16 @@ import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { jsonLine } from './json-line.ts';
 
-const LINE_LIMIT_MS = 15_000;
+/** Only what never comes is waited for so long. */
+const LINE_LIMIT_MS = 40_000;
 
 /** A program that prints lines; lines wait until somebody asks for them. */
 export class LineProcess {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #waiting: string[] = [];
-  #wake: () => void = () => undefined;
+  readonly #sleeping = new Set<() => void>();
   #stderr = '';
   #ended = false;
 
@@ -29,27 +31,53 @@ export class LineProcess {
     this.child.stdin.on('error', () => undefined);
   }
 
+  /** Whoever waits for a line looks again. */
+  #wake(): void {
+    for (const wake of this.#sleeping) wake();
+    this.#sleeping.clear();
+  }
+
   get stderr(): string {
     return this.#stderr;
   }
 
   write(value: object): void {
-    this.child.stdin.write(`${JSON.stringify(value)}\n`);
+    this.child.stdin.write(jsonLine(value));
   }
 
-  /** The next line that `wanted` takes; those before it are dropped. Rejects at the end of the process and after 15 s. */
-  async line(wanted: (line: string) => boolean = () => true): Promise<string> {
+  /** The next line that `wanted` takes; those before it are dropped. Rejects at the end of the process and after 40 s. */
+  line(wanted: (line: string) => boolean = () => true): Promise<string> {
+    return this.#next((last) => {
+      for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) {
+        if (wanted(line)) return line;
+        last.text = line;
+      }
+      return undefined;
+    });
+  }
+
+  /** The same, and those before it stay. */
+  lineAmong(wanted: (line: string) => boolean): Promise<string> {
+    return this.#next(() => {
+      const at = this.#waiting.findIndex(wanted);
+      return at === -1 ? undefined : this.#waiting.splice(at, 1)[0];
+    });
+  }
+
+  async #next(look: (last: { text: string }) => string | undefined): Promise<string> {
     const until = performance.now() + LINE_LIMIT_MS;
+    const last = { text: '' };
     for (;;) {
-      for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) if (wanted(line)) return line;
+      const line = look(last);
+      if (line !== undefined) return line;
       const left = until - performance.now();
-      if (this.#ended || left <= 0) throw new Error(`no such line from ${this.child.spawnfile}: ${this.#stderr}`);
+      if (this.#ended || left <= 0) throw new Error(`no such line from ${this.child.spawnargs.join(' ')}; the last one was ${JSON.stringify(last.text)}: ${this.#stderr}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.#wake = () => {
+        this.#sleeping.add(() => {
           clearTimeout(timer);
           resolve();
-        };
+        });
       });
     }
   }

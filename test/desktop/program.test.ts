@@ -31,7 +31,7 @@ test('program: without a helper it says so, goes on, and ends cleanly', options,
   const program = new LineProcess(PROGRAM, [], session.environment);
   t.after(() => program.stop());
   await session.shown('label', 'Not connected');
-  await session.shown('label', 'Status');
+  await session.shown('label', 'Overview');
   await program.stop('SIGTERM');
   assert.equal(program.child.exitCode, 0, program.stderr);
 });

@@ -14,7 +14,7 @@ test('prompt window: Allow clicked by its name sends the proposed answer and clo
   session.say({ do: 'raise', prompt: promptOf() });
   await session.shown('label', 'curl wants to connect');
   await session.shown('label', 'example.org');
-  await session.shown('label', 'encrypted web (443)  ·  started by bash');
+  await session.shown('label', 'encrypted web (443)  ·  started by bash, in xterm');
   await session.shown('label', 'curl may reach example.org on port 443 this once.');
   await session.shown('push button', 'Deny');
   await session.screenshot('prompt');
@@ -44,7 +44,8 @@ test('prompt window: a keystroke meant for another window decides nothing, Enter
     t.skip('the machine is too busy to type within 400 ms');
     return;
   }
-  await session.focused('push button', 'Deny');
+  // Awake. Newer toolkits say which control has the focus only once its window has the keyboard.
+  await session.shown('push button', 'Deny');
   assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
   await session.focus('curl wants to connect');
   await session.focused('push button', 'Deny');
@@ -70,6 +71,73 @@ test('prompt window: choices are made by keyboard, and the sentence follows them
   await session.shown('push button', 'Allow');
   await session.key('alt+a');
   assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'always', scope: 'host' }]);
+});
+
+const SHA256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+
+test('prompt window: a changed program is told first, offers nothing that lasts, and its details say what is known', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  const path = '/usr/local/bin/sync-agent';
+  session.say({ do: 'raise', prompt: promptOf({
+    path, command: 'sync-agent', application: 'sync-agent', integrity: 'changed', sha256: SHA256, named_by: 'path', lifetimes: ['once'], default_lifetime: 'once',
+  }) });
+  await session.shown('label', 'The program was changed since it was last allowed; its rules are suspended.');
+  await session.gone('check box', 'Also for programs that it starts');
+  await session.screenshot('prompt-changed');
+  await session.click('push button', 'Details');
+  await session.shown('label', 'File');
+  await session.screenshot('prompt-changed-details');
+});
+
+test('prompt window: a script has its own name, and its rule reaches what it starts only when that is ticked, by keyboard too', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf({
+    path: '/usr/bin/python3.11', command: 'python3', application: 'backup.py (python3.11)', package: 'python3.11-minimal', interpreter: true,
+    script: '/home/alice/bin/backup.py', script_evidence: 'exec', integrity: 'valid', named_by: 'script', default_lifetime: 'always',
+    ancestors: [
+      { pid: 4705, path: '/usr/bin/dash', command: 'nightly.sh', script: '/home/alice/bin/nightly.sh' }, { pid: 4700, path: '/usr/bin/bash', command: 'bash' },
+      { pid: 4600, path: '/usr/bin/xterm', command: 'xterm' }, { pid: 1, path: '/usr/lib/systemd/systemd', command: 'systemd' },
+    ],
+  }) });
+  await session.shown('label', 'backup.py (python3.11) wants to connect');
+  await session.shown('label', '/home/alice/bin/backup.py');
+  await session.shown('label', 'encrypted web (443)  ·  started by nightly.sh, in xterm');
+  await session.shown('label', 'backup.py (python3.11) may always reach example.org on port 443.');
+  await session.shown('check box', 'Also for programs that it starts');
+  await session.focus('backup.py .* wants to connect');
+  await session.focused('push button', 'Deny');
+  await session.screenshot('prompt-script');
+  // Backwards from Deny: Details, the check box.
+  await session.key('shift+Tab');
+  await session.key('shift+Tab');
+  await session.key('space');
+  await session.shown('label', 'backup.py (python3.11) may always reach example.org on port 443. So may the programs that it starts.');
+  await session.screenshot('prompt-script-children');
+  await session.click('push button', 'Details');
+  await session.shown('label', 'Interpreter');
+  await session.screenshot('prompt-script-details');
+  await session.key('alt+a');
+  assert.deepEqual((await session.call('answer')).args, [NONCE, { action: 'allow', lifetime: 'always', scope: 'host', include_children: true }]);
+});
+
+test('prompt window: the tick does not pass to the next question', options, async (t) => {
+  const session = await DesktopSession.start(t);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf({ named_by: 'path', default_lifetime: 'always' }) });
+  await session.focus('curl wants to connect');
+  await session.focused('push button', 'Deny');
+  // Backwards from Deny: Details, the check box.
+  await session.key('shift+Tab');
+  await session.key('shift+Tab');
+  await session.key('space');
+  await session.shown('label', 'curl may always reach example.org on port 443. So may the programs that it starts.');
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'b', path: '/usr/bin/git', named_by: 'path', default_lifetime: 'always' }) });
+  session.say({ do: 'end', nonce: NONCE, why: 'withdrawn' });
+  await session.shown('label', 'git may always reach example.org on port 443.');
+  await session.click('push button', 'Allow');
+  assert.deepEqual((await session.call('answer')).args, ['b', { action: 'allow', lifetime: 'always', scope: 'host' }]);
 });
 
 test('prompt window: Escape puts off without an answer', options, async (t) => {
@@ -109,7 +177,7 @@ test('prompt window: text from outside is shown as it is, and what is uncertain 
   await session.shown('label', '<i>evil\\u{202e}gnp.exe wants to connect');
   await session.shown('label', 'xn--80ak6aa92e.com');
   await session.shown('label', 'аррӏе.com');
-  await session.shown('label', 'The program could not be identified for certain; another program may be using its connection.');
+  await session.shown('label', 'The program could not be identified with certainty; another program may be using its connection.');
   await session.screenshot('prompt-warning');
   session.say({ do: 'end', nonce: NONCE, why: 'withdrawn' });
   session.say({ do: 'raise', prompt: promptOf({ nonce: 'u', path: '', application: 'firefox', command: 'firefox', confidence: 'unknown', evidence: 'none' }) });
@@ -135,4 +203,12 @@ test('prompt window: speaks the language of the session', options, async (t) => 
   await session.shown('label', 'curl darf example.org auf Port 443 immer erreichen.');
   await session.shown('push button', 'Ablehnen');
   await session.screenshot('prompt-german');
+  session.say({ do: 'end', nonce: NONCE, why: 'withdrawn' });
+  session.say({ do: 'raise', prompt: promptOf({
+    nonce: 'b', default_lifetime: 'always', named_by: 'path', path: '/home/alice/Downloads/setup-1.0', integrity: 'unknown',
+    ancestors: [{ pid: 3, path: '/usr/lib/firefox/firefox', command: 'firefox' }],
+  }) });
+  await session.shown('label', 'Es wurde von firefox gestartet und kommt aus keinem Paket. Es kann ein Download sein.');
+  await session.shown('check box', 'Auch für Programme, die es startet');
+  await session.screenshot('prompt-german-warning');
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import dbus from 'dbus-next';
 import { BusError } from '../../helper/contract/transport.ts';
-import { NotificationStub, WatcherStub } from './bus-services.ts';
+import { NotificationStub, PortalStub, WatcherStub, unpacked } from './bus-services.ts';
 import { DesktopSession, missingForDesktop } from './desktop-session.ts';
 import { promptOf } from './samples.ts';
 
@@ -11,13 +11,6 @@ const missing = await missingForDesktop();
 const options = missing === '' ? {} : { skip: missing };
 const ITEM = 'org.kde.StatusNotifierItem';
 const MENU = 'com.canonical.dbusmenu';
-
-function plain(value: unknown): unknown {
-  if (value instanceof dbus.Variant) return plain(value.value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
-  return value;
-}
 
 interface MenuRow {
   readonly id: number;
@@ -33,13 +26,13 @@ async function menuRows(watcher: WatcherStub, sender: string): Promise<readonly 
     rows.push({ id, label: properties.label ?? '' });
     children.forEach(walk);
   };
-  walk(plain(layout));
+  walk(unpacked(layout));
   return rows;
 }
 
 async function property(watcher: WatcherStub, sender: string, name: string): Promise<unknown> {
   const [value] = await watcher.call(sender, '/StatusNotifierItem', 'org.freedesktop.DBus.Properties', 'Get', 'ss', [ITEM, name]);
-  return plain(value);
+  return unpacked(value);
 }
 
 async function pressed(watcher: WatcherStub, sender: string, label: string): Promise<void> {
@@ -60,13 +53,14 @@ test('tray: shows the state by icon and words, and its menu pauses, resumes and 
   await host.signals.next((name) => name === 'NewIcon');
   assert.equal(await property(host, sender, 'IconName'), 'bastion-firewall-protecting-symbolic');
   assert.deepEqual((await menuRows(host, sender)).map((row) => row.label).filter((label) => label !== ''), [
-    'Protecting', 'Mode', 'Enforcing', 'Learning', 'Pause', 'For 5 minutes', 'For 30 minutes', 'For 1 hour', 'Open Bastion Firewall', 'Quit',
+    'Protecting', 'Mode', 'Enforcing', 'Learning', 'Pause', 'For 5 Minutes', 'For 30 Minutes', 'For 1 Hour', 'Open Bastion Firewall', 'Quit',
   ]);
-  await pressed(host, sender, 'For 30 minutes');
+  await pressed(host, sender, 'For 30 Minutes');
   assert.deepEqual((await session.call('pause')).args, [1800]);
   await host.signals.next((name) => name === 'NewIcon');
   assert.equal(await property(host, sender, 'IconName'), 'bastion-firewall-paused-symbolic');
-  await pressed(host, sender, 'Resume');
+  assert.equal(await property(host, sender, 'XAyatanaLabel'), '30');
+  await pressed(host, sender, 'Resume (30 minutes left)');
   await session.call('resume');
   await host.signals.next((name) => name === 'LayoutUpdated');
   await pressed(host, sender, 'Learning');
@@ -77,6 +71,9 @@ test('tray: shows the state by icon and words, and its menu pauses, resumes and 
   await host.signals.next((name) => name === 'NewStatus');
   assert.equal(await property(host, sender, 'IconName'), 'bastion-firewall-prompt-symbolic');
   assert.equal(await property(host, sender, 'XAyatanaLabel'), '1');
+  assert.equal(await property(host, sender, 'AttentionAccessibleDesc'), 'Bastion Firewall: Learning  ·  1 question waiting');
+  await host.signals.next((name) => name === 'LayoutUpdated');
+  assert.ok((await menuRows(host, sender)).some((row) => row.label === 'curl to example.org'));
   session.say({ do: 'connected', connected: false });
   await host.signals.next((name) => name === 'NewIcon');
   assert.equal(await property(host, sender, 'IconName'), 'bastion-firewall-off-symbolic');
@@ -85,6 +82,27 @@ test('tray: shows the state by icon and words, and its menu pauses, resumes and 
   await pressed(host, sender, 'Quit');
   await session.app.ended();
   assert.equal(session.app.child.exitCode, 0, session.app.stderr);
+});
+
+test('tray: switched off in the preferences, the shield tells its host to show nothing, and it is back when it is switched on', options, async (t) => {
+  const session = await DesktopSession.start(t, { arguments: [] });
+  const host = await WatcherStub.start(session.busAddress);
+  t.after(() => { host.stop(); });
+  const { sender } = await host.registered.next();
+  await session.connect();
+  await session.focus('Bastion Firewall');
+  await session.key('ctrl+8');
+  const status = async (wanted: string): Promise<void> => {
+    while (await property(host, sender, 'Status') !== wanted) await host.signals.next((name) => name === 'NewStatus');
+  };
+  await status('Active');
+  await session.click('check box', 'Shield in the Tray');
+  await status('Passive');
+  session.say({ do: 'raise', prompt: promptOf() });
+  await session.click('push button', 'Decide Later');
+  assert.equal(await property(host, sender, 'Status'), 'Passive', 'a question does not bring it back');
+  await session.click('check box', 'Shield in the Tray');
+  await status('NeedsAttention');
 });
 
 test('tray: registers again when a host comes back, and works on without one', options, async (t) => {
@@ -140,17 +158,31 @@ test('notification: asks with Deny, Allow and Details, escapes what is markup, a
   const shown = await server.shown.next();
   assert.equal(shown.summary, 'curl wants to connect');
   assert.equal(shown.body, 'a&lt;b&gt;.example, encrypted web (443)');
-  assert.deepEqual([...shown.actions.values()], ['Deny', 'Allow', 'Details', 'Details']);
+  assert.deepEqual([...shown.actions.values()], ['Deny', 'Allow Once', 'Details', 'Details']);
   server.press(shown.id, 'allow');
   assert.deepEqual((await session.call('answer')).args, [promptOf().nonce, { action: 'allow', lifetime: 'once', scope: 'host' }]);
-  await server.closed.next((id) => id === shown.id);
+  await server.closed.next();
+});
+
+test('notification: a second click before it is taken away answers nothing more, and nothing is complained of', options, async (t) => {
+  const { session, server } = await withNotifications(t);
+  session.say({ do: 'raise', prompt: promptOf() });
+  const shown = await server.shown.next();
+  server.press(shown.id, 'allow');
+  server.press(shown.id, 'allow');
+  await session.call('answer');
+  await server.closed.next();
+  session.say({ do: 'raise', prompt: promptOf({ nonce: 'b', path: '/usr/bin/git' }) });
+  assert.equal((await server.shown.next()).summary, 'git wants to connect');
+  assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
 });
 
 test('notification: Details opens the window and takes the notification away', options, async (t) => {
   const { session, server } = await withNotifications(t);
   session.say({ do: 'raise', prompt: promptOf() });
   const shown = await server.shown.next();
-  server.press(shown.id, 'details');
+  const release = server.pressing(shown.id, 'details');
+  t.after(release);
   await session.shown('label', 'curl wants to connect');
   await server.closed.next((id) => id === shown.id);
 });
@@ -177,4 +209,25 @@ test('notification: when the server goes away the next prompt comes as a window'
   server.stop();
   session.say({ do: 'raise', prompt: promptOf() });
   await session.shown('push button', 'Deny');
+});
+
+test('notification: inside Flatpak the portal shows it, with buttons that answer', options, async (t) => {
+  const portals: PortalStub[] = [];
+  t.after(() => { portals.forEach((portal) => { portal.stop(); }); });
+  const session = await DesktopSession.start(t, {
+    environment: { NOTIFY_FORCE_PORTAL: '1' }, before: async (address) => { portals.push(await PortalStub.start(address)); },
+  });
+  const [portal] = portals;
+  assert.ok(portal !== undefined);
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf({ destination: 'a<b>.example' }) });
+  const { id, content } = await portal.added.next();
+  assert.equal(content['title'], 'curl wants to connect');
+  assert.equal(content['body'], 'a<b>.example, encrypted web (443)', 'the portal takes no markup');
+  assert.equal(content['priority'], 'urgent');
+  assert.deepEqual(content['buttons'], [
+    { action: 'deny', label: 'Deny' }, { action: 'allow', label: 'Allow Once' }, { action: 'default', label: 'Details' },
+  ]);
+  portal.press(id, 'default');
+  await session.shown('label', 'curl wants to connect');
 });

@@ -21,7 +21,7 @@ test('status page: state, reasons with remedies, mistakes with their place, and 
     loadErrors: [{ file: '50-user.toml', line: 3, column: 7, message: 'expected "=" after a key' }],
   } });
   await session.shown('label', 'Limited protection');
-  await session.shown('label', 'To mend it: Boot a kernel with BTF, or set lockdown to none.');
+  await session.shown('label', 'What to do: Boot a kernel with BTF, or set lockdown to none.');
   await session.shown('label', '50-user.toml, line 3, column 7');
   await session.screenshot('status-degraded');
   await session.dark(true);
@@ -89,7 +89,7 @@ test('rules page: a locked rule has no delete button, an empty list says what wi
   await session.connect();
   await session.focus('Bastion Firewall');
   await session.key('ctrl+f');
-  await session.shown('label', 'No rules yet');
+  await session.shown('label', 'No Rules Yet');
   await session.screenshot('rules-empty');
   session.say({ do: 'rules', rules: [ruleInfoOf({ id: 'admin', tier: 'administrator', editable: false, hits: 2 })] });
   await session.shown('label', 'The administrator’s rule  ·  used 2 times');
@@ -102,7 +102,7 @@ test('rule editor: mistakes stand next to their field, the helper’s refusal to
   await session.connect();
   await session.focus('Bastion Firewall');
   await session.key('ctrl+n');
-  await session.shown('label', 'New rule');
+  await session.shown('label', 'New Rule');
   await session.click('push button', 'Save');
   await session.shown('label', 'This would allow every program to reach everything. Name a program, an address or a port.');
   await session.type('text', 'Program, by its full path', 'curl');

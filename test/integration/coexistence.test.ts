@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { LaidPackage, unpacked } from '../lab/debian-packages.ts';
+import { LabDocker } from '../lab/engines.ts';
 import { Lab } from '../lab/lab.ts';
 import { ROOT } from '../lab/process.ts';
 import { noLab, until } from './support.ts';
@@ -123,25 +124,13 @@ describe('beside another firewall', { skip }, () => {
   test('Docker: the daemon starts, makes a network, and starts again', async (context) => {
     await using made = await scene(context, 'docker.io');
     if (made === null) return;
-    const { other } = made;
-    const socket = 'unix:///run/docker/test.sock';
-    await does(other, ['sh', '-c', 'mkdir -p /run/docker && mount -t tmpfs tmpfs /run/docker']);
+    const docker = await LabDocker.over(made.lab, made.other);
     for (let round = 0; round < 2; round += 1) {
-      const docker = other.start(['dockerd', '--data-root', '/run/docker/data', '--exec-root', '/run/docker/exec', '-p', '/run/docker/pid',
-        '-H', socket, '--storage-driver', 'vfs']);
-      let said = '';
-      docker.stdout?.resume();
-      docker.stderr?.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-2000); });
-      const ended = once(docker, 'exit');
-      await until('dockerd', async () => {
-        assert.equal(docker.exitCode, null, said);
-        return (await other.run(['docker', '-H', socket, 'info'])).status === 0 ? true : null;
-      }, START_LIMIT_MS);
+      await docker.start();
       await bothHold(made, /^-A FORWARD -j DOCKER-USER$/mu);
-      await does(other, ['docker', '-H', socket, 'network', 'create', `net${String(round)}`]);
+      await docker.run('network', 'create', `net${String(round)}`);
       await bothHold(made, /^-A FORWARD -o br-\w+ -j DOCKER$/mu);
-      docker.kill('SIGTERM');
-      await ended;
+      await docker.stop();
     }
     await bothHold(made, /^-A FORWARD -j DOCKER-USER$/mu);
   });

@@ -185,13 +185,16 @@ describe('bastionctl', { skip: cannotServe() }, () => {
     const without = ['env', '--unset=XDG_SESSION_ID', '--unset=DISPLAY', '--unset=WAYLAND_DISPLAY'];
     const inner = '"$0" "$@"; echo "status $?"';
     const { child, see } = inTerminal([...without, ...become, 'sh', '-c', inner, ...PROGRAM, 'rules', 'add', 'deny', '--application', '/usr/bin/env']);
+    let typing: NodeJS.Timeout | undefined;
     try {
       await see(/AUTHENTICATING FOR org\.bastionfirewall\.helper1\.edit-rules/);
       await see(/Password:/);
-      child.stdin?.write('not the password\n');
+      // pkttyagent throws away what was typed before it has switched the echo off, which is after the prompt.
+      typing = setInterval(() => { child.stdin?.write('not the password\n'); }, 500);
       await see(/not allowed[^]*status 4/);
       assert.ok(!rig.engine.rows.has('rule-1'));
     } finally {
+      clearInterval(typing);
       child.kill('SIGKILL');
     }
   });

@@ -59,7 +59,7 @@ describe('forwarded packets', { skip: noLab() }, () => {
       await lab.peer.watch();
       const visit = container.visit(address);
       const prompt = await forwardedPrompt(client);
-      assert.match(prompt.forwarded_from ?? '', new RegExp(`^Network namespace of /usr/bin/sleep \\(process \\d+\\), ${source}$`, 'u'));
+      assert.match(prompt.forwarded_from ?? '', new RegExp(`^Network namespace of /usr/bin/(?:sleep|curl) \\(process \\d+\\), ${source}$`, 'u'));
       assert.equal(prompt.application, prompt.forwarded_from);
       assert.deepEqual([prompt.address, prompt.port, prompt.uid, prompt.path], [address, 80, 0, '']);
       // A rule for an address would be for the machine's own programs too, so there is none to choose.

@@ -3,7 +3,7 @@
  * `ready` when it listens.
  *
  * both.lab.test has an address of each family, four.lab.test and six.lab.test one; alias.lab.test is four.lab.test; of
- * long.lab.test only TCP gives the address. Every other name is not there.
+ * long.lab.test only TCP gives the address. Every name below many.lab.test has an IPv4 address. No other name is there.
  */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
@@ -23,6 +23,12 @@ const ZONE: Readonly<Record<string, readonly Omit<RecordText, 'name'>[]>> = {
   'alias.lab.test': [{ type: 'CNAME', data: 'four.lab.test' }],
 };
 
+const MANY = '.many.lab.test';
+
+function recordsOf(name: string): readonly Omit<RecordText, 'name'>[] | undefined {
+  return name.endsWith(MANY) ? [A] : ZONE[name];
+}
+
 function questionOf(bytes: Buffer): { readonly id: number; readonly name: string; readonly type: 'A' | 'AAAA' } {
   const labels: string[] = [];
   let at = HEADER_BYTES;
@@ -34,13 +40,13 @@ function questionOf(bytes: Buffer): { readonly id: number; readonly name: string
 }
 
 function records(name: string, type: string): readonly RecordText[] {
-  const own = (ZONE[name] ?? []).filter((record) => record.type === type || record.type === 'CNAME').map((record) => ({ name, ...record }));
+  const own = (recordsOf(name) ?? []).filter((record) => record.type === type || record.type === 'CNAME').map((record) => ({ name, ...record }));
   return own.flatMap((record) => (typeof record.data === 'string' ? [record, ...records(record.data, type)] : [record]));
 }
 
 function answerTo(bytes: Buffer, overTcp: boolean): Buffer {
   const { id, name, type } = questionOf(bytes);
-  if (ZONE[name] === undefined) return message({ id, name, type, answers: [], flags: NO_SUCH_NAME });
+  if (recordsOf(name) === undefined) return message({ id, name, type, answers: [], flags: NO_SUCH_NAME });
   if (name === 'long.lab.test' && !overTcp) return message({ id, name, type, answers: [], flags: CUT_OFF });
   return message({ id, name, type, answers: records(name, type) });
 }

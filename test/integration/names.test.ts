@@ -1,94 +1,17 @@
 /** Names of real lookups on real packets: what a prompt shows, what it joins, and how far its answer reaches. */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { HelperClient } from '../../helper/contract/client.ts';
-import type { FlowInfo, PromptInfo } from '../../helper/contract/types.ts';
-import { Lab } from '../lab/lab.ts';
-import type { Result } from '../lab/lab.ts';
+import type { PromptInfo } from '../../helper/contract/types.ts';
 import { ADDRESSES, enterNamespace } from '../lab/network.ts';
-import { ROOT, endChild, startTied } from '../lab/process.ts';
-import { becomeUser } from '../lab/user.ts';
-import { clientOf, copyInto, noLab, promptFor, until } from './support.ts';
+import { endChild, startTied } from '../lab/process.ts';
+import { NAME_SERVER, NameLab, STUB } from './support-names.ts';
+import { noLab, promptFor, until } from './support.ts';
 
 const { peer4, peer6 } = ADDRESSES;
 const CURL_REFUSED = 7;
-/** Source: systemd-resolved.service(8). */
-const STUB = '127.0.0.53';
-const NAME_SERVER = join(ROOT, 'test/integration/name-server.ts');
-/** Bind-mounted for one program: the machine's own file stays as it is. */
-const WITH_RESOLV_CONF = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"';
 const NOBODY = 65_534;
 const skip = noLab();
-
-/** A lab with a name server at the peer. `counted` and `hosts` are the texts of the files that the helper reads. */
-class NameLab {
-  readonly lab: Lab;
-  readonly client: HelperClient;
-  readonly #folder: string;
-  readonly #server: ChildProcess;
-
-  private constructor(lab: Lab, folder: string, server: ChildProcess) {
-    this.lab = lab;
-    this.client = clientOf(lab);
-    this.#folder = folder;
-    this.#server = server;
-  }
-
-  static async create({ counted = `nameserver ${peer4}\nnameserver ${peer6}\nnameserver ${STUB}\n`, hosts = '' } = {}): Promise<NameLab> {
-    const folder = mkdtempSync(join(tmpdir(), 'bastion-names-'));
-    const files = { counted: join(folder, 'counted'), hosts: join(folder, 'hosts') };
-    writeFileSync(files.counted, counted);
-    writeFileSync(files.hosts, hosts);
-    const lab = await Lab.create({ helperArguments: ['--resolv-conf', files.counted, '--hosts', files.hosts] });
-    const command = [...enterNamespace(lab.peerNamespace), process.execPath, NAME_SERVER];
-    const server = startTied(command, { stdio: ['ignore', 'pipe', lab.logDescriptor] });
-    assert.ok(server.stdout !== null);
-    await once(server.stdout, 'data');
-    return new NameLab(lab, folder, server);
-  }
-
-  /** Runs a program whose C library asks `server`. */
-  run(argv: readonly string[], { server = peer4, options = '' }: { readonly server?: string; readonly options?: string } = {}): Promise<Result> {
-    const asked = join(this.#folder, `asked-${server.replaceAll(':', '-')}`);
-    writeFileSync(asked, `nameserver ${server}\noptions timeout:30 attempts:1 ${options}\n`);
-    const inside = ['sh', '-c', WITH_RESOLV_CONF, 'sh', asked, ...becomeUser(this.lab.user), ...argv];
-    return this.lab.run(['unshare', '--mount', ...inside], { as: 'root', timeoutMs: 40_000 });
-  }
-
-  /** A copy of curl for one test; with `mayLookUp` a rule lets it ask name servers. */
-  async curl(name: string, mayLookUp: boolean): Promise<string> {
-    const path = copyInto(this.lab, '/usr/bin/curl', name);
-    if (mayLookUp) await this.client.addRule({ id: `${name}-lookups`, action: 'allow', path, port: '53', protocol: 'udp,tcp' });
-    return path;
-  }
-
-  get(path: string, url: string, how: { readonly server?: string; readonly options?: string } = {}): Promise<Result> {
-    return this.run([path, '--silent', '--show-error', '--max-time', '30', url], how);
-  }
-
-  async flows(path: string): Promise<readonly FlowInfo[]> {
-    return (await this.client.queryFlows({ path }, 100, '')).rows;
-  }
-
-  /** How many prompts `work` raised. */
-  async prompts(work: () => Promise<void>): Promise<number> {
-    const { statistics } = await this.client.status();
-    await work();
-    return (await this.client.status()).statistics.prompts - statistics.prompts;
-  }
-
-  async dispose(): Promise<void> {
-    this.client.close();
-    await endChild(this.#server, 500);
-    await this.lab.dispose();
-    rmSync(this.#folder, { recursive: true });
-  }
-}
 
 /** The first name only: where the ordinary user is `nobody`, what he asked for counts for everybody, as with services. */
 function seen(prompt: PromptInfo): readonly unknown[] {
@@ -144,6 +67,21 @@ describe('names', { skip }, () => {
       assert.equal((await got).status, 0);
       for (const address of [peer4, `[${peer6}]`]) assert.equal((await names.get(path, `http://${address}/`)).status, 0);
     }), 1);
+  });
+
+  test('Always for a lookup is one question for good: the program looks the name up and reaches it', async () => {
+    const path = await names.curl('curl-always', false);
+    assert.equal(await names.prompts(async () => {
+      const got = names.get(path, 'http://four.lab.test/');
+      const prompt = await promptFor(names.client, path);
+      assert.deepEqual([prompt.is_lookup, prompt.by_name, prompt.pattern, prompt.scopes], [true, 'four.lab.test', '*.lab.test', ['host', 'domain', 'port', 'any']]);
+      await names.client.answer(prompt.nonce, { action: 'allow', lifetime: 'always', scope: 'host' });
+      assert.equal((await got).status, 0);
+      assert.equal((await names.get(path, 'http://four.lab.test/')).status, 0);
+    }), 1);
+    const other = names.get(path, 'http://both.lab.test/');
+    await names.client.answer((await promptFor(names.client, path)).nonce, { action: 'deny', lifetime: 'once' });
+    assert.notEqual((await other).status, 0);
   });
 
   test('what a program asks the stub of systemd-resolved is its own name', async () => {

@@ -190,3 +190,20 @@ test('notify: the message arrives whole', () => {
   const said = execFileSync('python3', ['-c', script, process.execPath, '-e', program], { encoding: 'utf8' });
   assert.equal(said, 'READY=1\nSTATUS=up');
 });
+
+test('one helper for each folder: the lock is a file that nobody else can open, and a second one is told so', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bastion-lock-'));
+  try {
+    assert.equal(native.lockFolder(folder), true);
+    assert.equal(statSync(join(folder, 'lock')).mode & 0o777, 0o600);
+    assert.equal(native.lockFolder(folder), false);
+    assert.throws(() => native.lockFolder(join(folder, 'missing')), /missing\/lock: No such file/u);
+    // Not through a link that somebody laid.
+    const other = mkdtempSync(join(tmpdir(), 'bastion-lock-'));
+    symlinkSync(join(folder, 'elsewhere'), join(other, 'lock'));
+    assert.throws(() => native.lockFolder(other), /symbolic links/u);
+    rmSync(other, { recursive: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

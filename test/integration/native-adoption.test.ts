@@ -1,10 +1,11 @@
 /** What is pinned goes on without the helper, and the next helper takes it over. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { tryTool } from '../lab/process.ts';
+import { until } from './support.ts';
 import { Bed, PEER4, missingForBed } from './support-native/bed.ts';
 import { programDecision } from './support-native/journey.ts';
 
@@ -110,13 +111,44 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     const first = await bed.open();
     await first.kill();
     const settings = join(bed.pins, 'maps/settings');
-    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(72).fill('9')]);
+    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(80).fill('9')]);
     const host = await bed.open();
     const ended = bed.traffic('tcp', PEER4, 7);
     const ask = await host.nextAsk();
     assert.equal(ask.evidence, 'kernel');
     await host.answer({ id: ask.id, verdict: 'accept' });
     assert.equal(await ended, 0);
+  });
+
+  test('health: the queue is known as ours, and the map that is shared answers', async () => {
+    const host = await bed.open();
+    const turned = (await host.health()).lastTurnNs;
+    await until('the receiver thread to turn', async () => ((await host.health()).lastTurnNs > turned ? true : null));
+    assert.deepEqual({ ...await host.health(), lastTurnNs: 0n }, { lastTurnNs: 0n, queue: true, kernelFault: '' });
+    await host.call({ op: 'close', unpin: false });
+    assert.equal((await host.health()).queue, false);
+  });
+
+  test('pins: what somebody does to them is told until it is as it was', async () => {
+    const host = await bed.open();
+    const lost = (): Promise<unknown> => host.call({ op: 'lostPins' });
+    for (const [pin, name] of [['maps/settings', 'map settings'], ['links/on_egress', 'on_egress'], ['links/on_fork', 'on_fork'], ['progs/xt_allow', 'xt_allow']] as const) {
+      const path = join(bed.pins, pin);
+      renameSync(path, `${path}_away`);
+      assert.deepEqual(await lost(), [name]);
+      renameSync(`${path}_away`, path);
+      assert.deepEqual(await lost(), []);
+    }
+    // Its own link, but another one's program: somebody moved pins.
+    const [one, other] = ['links/on_fork', 'links/on_exec'].map((pin) => join(bed.pins, pin));
+    assert.ok(one !== undefined && other !== undefined);
+    renameSync(one, `${one}_away`);
+    renameSync(other, one);
+    assert.deepEqual(await lost(), ['on_fork', 'on_exec']);
+    renameSync(one, other);
+    renameSync(`${one}_away`, one);
+    assert.deepEqual(await lost(), []);
+    await host.call({ op: 'close', unpin: false });
   });
 
   test('close with unpin: nothing of ours is left on the bpffs', async () => {

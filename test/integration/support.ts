@@ -1,6 +1,6 @@
 /** What the journeys through the whole product share. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { copyFileSync, chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { connectHelper } from '../../helper/contract/client.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
@@ -53,6 +53,12 @@ export async function until<T>(what: string, ask: () => Promise<T | null>, limit
     if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** Until the kernel is let remember for the program of this file: not while its content may change unnoticed. */
+export async function rested(path: string): Promise<void> {
+  const end = (Math.floor(statSync(path).ctimeMs / 1000) + 2) * 1000;
+  await until(`${path} to be two seconds old`, () => Promise.resolve(Date.now() > end ? true : null));
 }
 
 /** A client of the lab's helper, as root. */

@@ -1,7 +1,7 @@
 /** A private system bus with the real polkitd on it. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, copyFileSync, writeFileSync, chmodSync, closeSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, copyFileSync, writeFileSync, chmodSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { watchNames } from './names.ts';
@@ -10,6 +10,7 @@ import { ROOT, endChild, startTied, tool, within } from './process.ts';
 
 const START_LIMIT_MS = 15_000;
 const END_GRACE_MS = 1000;
+const POLKIT_NAME = 'org.freedesktop.PolicyKit1';
 
 /** Who asks polkit may do what: `open` lets the ordinary user do everything, `strict` leaves the product's defaults. */
 export type PolkitMode = 'open' | 'strict';
@@ -29,6 +30,13 @@ export interface PrivateBus {
   readonly names: NameWatch;
   /** What could not be had, in words. */
   readonly limits: readonly string[];
+  /** Ends polkitd; resolves when its name is free. */
+  stopPolkit(signal?: NodeJS.Signals): Promise<void>;
+  startPolkit(): Promise<void>;
+  /** Ends the bus with everything on it. */
+  stop(): Promise<void>;
+  /** Starts it again at the same address, with polkitd. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,6 +73,7 @@ function busConfig(socket: string, policies: readonly string[]): string {
   </policy>
 ${polkitUsers.map((user) => `  <policy user="${user}">
     <allow own="org.freedesktop.PolicyKit1"/>
+    <allow own="org.fedoraproject.FirewallD1"/>
     <allow send_destination="*" send_interface="org.freedesktop.PolicyKit1.AuthenticationAgent"/>
   </policy>`).join('\n')}
 ${policies.map((path) => `  <include>${path}</include>`).join('\n')}
@@ -89,6 +98,8 @@ function busPolicies(folder: string): string[] {
 async function startBus(folder: string, log: number): Promise<{ readonly child: ChildProcess; readonly address: string }> {
   const socket = join(folder, 'socket');
   const config = join(folder, 'bus.conf');
+  // An earlier one may have been killed.
+  rmSync(socket, { force: true });
   writeFileSync(config, busConfig(socket, busPolicies(folder)));
   const child = startTied(['dbus-daemon', `--config-file=${config}`, '--nofork', '--nopidfile', '--print-address=1'], {
     stdio: ['ignore', 'pipe', log],
@@ -139,49 +150,93 @@ function preparePolkit(options: BusOptions): string {
   return lines.join('\n');
 }
 
-async function startPolkit(options: BusOptions, address: string, names: NameWatch, log: number): Promise<ChildProcess> {
-  const child = startTied(['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', preparePolkit(options)], {
+async function startPolkit(script: string, folder: string, address: string, names: NameWatch, log: number): Promise<ChildProcess> {
+  const child = startTied(['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', script], {
     env: { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: address },
     stdio: ['ignore', log, log],
   });
   const ended = once(child, 'exit').then(() => {
-    throw new Error(`polkitd ended: ${readFileSync(join(options.folder, 'log'), 'utf8').slice(-1000)}`);
+    throw new Error(`polkitd ended: ${readFileSync(join(folder, 'log'), 'utf8').slice(-1000)}`);
   });
   ended.catch(() => undefined);
-  await within(Promise.race([names.owned('org.freedesktop.PolicyKit1'), ended]), START_LIMIT_MS, () => 'polkitd did not start');
+  await within(Promise.race([names.owned(POLKIT_NAME), ended]), START_LIMIT_MS, () => 'polkitd did not start');
   return child;
+}
+
+class RunningBus implements PrivateBus {
+  readonly address: string;
+  readonly limits: string[] = [];
+  readonly #folder: string;
+  readonly #script: string;
+  #daemon: ChildProcess | null = null;
+  #polkit: ChildProcess | null = null;
+  #names: NameWatch | null = null;
+
+  constructor(options: BusOptions) {
+    this.#folder = options.folder;
+    this.#script = preparePolkit(options);
+    this.address = `unix:path=${join(options.folder, 'socket')}`;
+  }
+
+  get names(): NameWatch {
+    if (this.#names === null) throw new Error('the bus does not run');
+    return this.#names;
+  }
+
+  async start(): Promise<void> {
+    await this.#logging(async (log) => {
+      this.#daemon = (await startBus(this.#folder, log)).child;
+      this.#names = await watchNames(this.address);
+    });
+    try {
+      await this.startPolkit();
+    } catch (error: unknown) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.limits.push(`polkitd does not run here (${why}): every call that needs authorization is refused.`);
+    }
+  }
+
+  async startPolkit(): Promise<void> {
+    await this.#logging(async (log) => {
+      this.#polkit = await startPolkit(this.#script, this.#folder, this.address, this.names, log);
+    });
+  }
+
+  async stopPolkit(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.#polkit !== null) await endChild(this.#polkit, END_GRACE_MS, signal);
+    await this.names.released(POLKIT_NAME);
+  }
+
+  async stop(): Promise<void> {
+    this.#names?.close();
+    this.#names = null;
+    for (const child of [this.#polkit, this.#daemon]) if (child !== null) await endChild(child, END_GRACE_MS);
+  }
+
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  async #logging(work: (log: number) => Promise<void>): Promise<void> {
+    const log = openSync(join(this.#folder, 'log'), 'a');
+    try {
+      await work(log);
+    } finally {
+      closeSync(log);
+    }
+  }
 }
 
 /** Starts both; `folder` is made. A polkitd that cannot run is a limit, not an error. */
 export async function startPrivateBus(options: BusOptions): Promise<PrivateBus> {
   mkdirSync(options.folder);
   chmodSync(options.folder, 0o755);
-  const log = openSync(join(options.folder, 'log'), 'a');
-  const children: ChildProcess[] = [];
-  const limits: string[] = [];
+  const bus = new RunningBus(options);
   try {
-    const bus = await startBus(options.folder, log);
-    children.unshift(bus.child);
-    const names = await watchNames(bus.address);
-    try {
-      children.unshift(await startPolkit(options, bus.address, names, log));
-    } catch (error: unknown) {
-      const why = error instanceof Error ? error.message : String(error);
-      limits.push(`polkitd does not run here (${why}): every call that needs authorization is refused.`);
-    }
-    return {
-      address: bus.address,
-      names,
-      limits,
-      async close() {
-        names.close();
-        for (const child of children) await endChild(child, END_GRACE_MS);
-      },
-    };
+    await bus.start();
+    return bus;
   } catch (error: unknown) {
-    for (const child of children) await endChild(child, END_GRACE_MS);
+    await bus.close();
     throw error;
-  } finally {
-    closeSync(log);
   }
 }

@@ -18,9 +18,9 @@ function cacheIsWritable(): boolean {
 
 /**
  * Path of the program compiled from a file of test/lab: once for each content, also when several labs do it at one time.
- * Where the tree cannot be written it goes to `folder`.
+ * Where the tree cannot be written it goes to `folder`. A file is compiled with the same flags everywhere.
  */
-export function compile(source: string, folder: string): string {
+export function compile(source: string, folder: string, flags: readonly string[] = []): string {
   const path = join(ROOT, 'test/lab', source);
   const hash = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12);
   const name = `${basename(source, '.c')}-${hash}`;
@@ -28,7 +28,7 @@ export function compile(source: string, folder: string): string {
   if (existsSync(cached)) return cached;
   const program = cacheIsWritable() ? cached : join(folder, name);
   const unfinished = `${program}.${String(process.pid)}`;
-  tool('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', unfinished, path]);
+  tool('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', ...flags, '-o', unfinished, path]);
   renameSync(unfinished, program);
   return program;
 }

@@ -113,8 +113,8 @@ export class LaidPackage {
   }
 
   /** As root, to the end. */
-  run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Result> {
-    return this.#lab.run(this.#inside(argv), { as: 'root', env });
+  run(argv: readonly string[], env: Readonly<Record<string, string>> = {}, timeoutMs?: number): Promise<Result> {
+    return this.#lab.run(this.#inside(argv), { as: 'root', env, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   /** As root; the lab ends it. */

@@ -125,7 +125,11 @@ export class Lab implements AsyncDisposable {
   }
 
   get busAddress(): string {
-    return this.#need(this.#bus).address;
+    return this.bus.address;
+  }
+
+  get bus(): PrivateBus {
+    return this.#need(this.#bus);
   }
 
   get peer(): Peer {
@@ -134,6 +138,12 @@ export class Lab implements AsyncDisposable {
 
   get helperPid(): number {
     return this.#need(this.#helper?.pid ?? null);
+  }
+
+  /** How the helper that was started last has ended; null while it runs. */
+  get helperEnd(): { readonly status: number | null; readonly signal: NodeJS.Signals | null } | null {
+    const helper = this.#helper;
+    return helper === null || isRunning(helper) ? null : { status: helper.exitCode, signal: helper.signalCode };
   }
 
   /** The tree, where the ordinary user can read it. */
@@ -234,10 +244,11 @@ export class Lab implements AsyncDisposable {
     await this.startHelper();
   }
 
-  /** Resolves when the helper has ended by itself. */
-  async helperEnded(): Promise<void> {
+  /** Resolves when the helper has ended by itself, with its exit status; null after a signal. */
+  async helperEnded(): Promise<number | null> {
     const helper = this.#helper;
     if (helper !== null && isRunning(helper)) await once(helper, 'exit');
+    return helper?.exitCode ?? null;
   }
 
   /** Ends and removes everything, in reverse order. Idempotent; throws when something stays. */

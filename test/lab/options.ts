@@ -20,6 +20,8 @@ export interface LabOptions {
   readonly backend?: 'iptables-nft' | 'iptables-legacy';
   /** More arguments of the helper. */
   readonly helperArguments?: readonly string[];
+  /** Programs whose file was changed in the last two seconds are not remembered, as on a machine. */
+  readonly doubtNewFiles?: boolean;
   /** false leaves the helper to `startHelper`. */
   readonly startHelper?: boolean;
   /** Another program in the helper's place, which gets the same arguments. */
@@ -53,6 +55,8 @@ export function helperCommand(options: LabOptions, lab: HelperPlace): string[] {
     ...(lab.pinDir === null ? [] : ['--pin', lab.pinDir]),
     ...(kernel ? [] : ['--identification', 'sock_diag']),
     ...(backend === undefined ? [] : ['--backend', backend]),
+    // Every program of a test is new.
+    ...(options.doubtNewFiles === true ? [] : ['--trust-new-files']),
     ...helperArguments,
   ];
 }

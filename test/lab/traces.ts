@@ -6,6 +6,7 @@ import { tool, tryTool } from './process.ts';
 const NAME = /^bastion-lab-(\d+)-[0-9a-f]+/u;
 const TEMPORARY = '/tmp';
 const NAMESPACES = '/run/netns';
+const OLD_CGROUPS = '/sys/fs/cgroup/systemd';
 
 /** A killed process leaves its cgroup within milliseconds; this is for a machine that swaps. */
 const CGROUP_EMPTY_LIMIT_MS = 2000;
@@ -40,6 +41,15 @@ function removeCgroup(path: string): void {
       pause(CGROUP_POLL_MS);
     }
   }
+}
+
+/** systemd-nspawn makes a second one in systemd's own hierarchy, where version 1 is mounted too. */
+function removeOldCgroup(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeOldCgroup(join(path, entry.name));
+  }
+  rmdirSync(path);
 }
 
 /** Ends what was left running in a namespace of ours: a program in the background, or one that left the cgroup. */
@@ -81,11 +91,11 @@ export function removeTraces(name: string): void {
   const errors: unknown[] = [];
   const steps = [
     () => { if (cgroup !== null && existsSync(join(cgroup, name, 'cgroup.kill'))) writeFileSync(join(cgroup, name, 'cgroup.kill'), '1'); },
-    () => { removeNamespace(`${name}-client`); },
-    () => { removeNamespace(`${name}-peer`); },
-    () => { removeNamespace(`${name}-container`); },
+    // The client's, the peer's, and those of containers that a test made.
+    ...namesIn(NAMESPACES).filter((one) => one.startsWith(`${name}-`)).map((one) => () => { removeNamespace(one); }),
     () => { removeFolder(join(TEMPORARY, name)); },
     () => { if (cgroup !== null) removeCgroup(join(cgroup, name)); },
+    () => { removeOldCgroup(join(OLD_CGROUPS, name)); },
   ];
   for (const step of steps) {
     try {

@@ -25,11 +25,22 @@ async function bring(lab: Lab, state: State): Promise<void> {
   if (state.endsWith('netfilter emptied')) await flushRules(lab);
 }
 
-/** Both peers are decided for the program. A datagram is sent before it is decided, so it has to arrive too. */
+/**
+ * Both peers are decided for the program. A datagram is sent before it is decided, so it has to arrive too. On a busy machine the
+ * program may be gone before its connection stands: it is sent again.
+ */
 async function warm(lab: Lab, path: string, protocol: 'tcp' | 'udp'): Promise<void> {
   await lab.peer.watch();
-  for (const address of [lab.peer4, lab.peer6]) await said(lab, [path, 'again', protocol, address, address, '7', 'warm']);
-  await until('both at the peer', async () => ((await lab.peer.counts()).of('tag/warm') >= 2 ? true : null));
+  let arrived = 0;
+  await until('both at the peer', async () => {
+    for (const address of [lab.peer4, lab.peer6]) await said(lab, [path, 'again', protocol, address, address, '7', 'warm']);
+    const before = arrived;
+    await until('what was sent', async () => {
+      arrived = (await lab.peer.counts()).of('tag/warm');
+      return arrived > before ? true : null;
+    }, 2000).catch(() => undefined);
+    return arrived >= 2 ? true : null;
+  });
 }
 
 interface Scene {

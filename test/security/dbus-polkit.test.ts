@@ -34,7 +34,7 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 120_00
     rig.service?.close();
   });
 
-  /** Starts a person who calls; `tells` waits for what it tells next and gives the rest of the line. */
+  /** Starts a person who calls; `tells` waits for a line that begins so, read once, and gives the rest of it. */
   function person(call: 'learning' | 'rule', how: 'ask' | 'quiet'): {
     readonly tells: (what: string) => Promise<readonly string[]>;
     readonly told: readonly string[];
@@ -55,9 +55,10 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 120_00
     });
     const next = async (what: string): Promise<readonly string[]> => {
       for (;;) {
-        const first = unread.shift();
-        if (first === undefined) await once(lines, 'line');
-        else if (first[0] === what) return first.slice(1);
+        // Others stay: the dialog may go before the call is answered, or after it.
+        const at = unread.findIndex(([word]) => word === what);
+        if (at >= 0) return unread.splice(at, 1).flat().slice(1);
+        await once(lines, 'line');
       }
     };
     return {
@@ -120,6 +121,22 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 120_00
       rig.authority = authority;
       asking.close();
     }
+  });
+
+  test('is being asked when polkit is killed: the call is refused with the reason, and the next one is asked about again', async () => {
+    const { tells } = person('learning', 'ask');
+    await tells('dialog');
+    await rig.polkit?.stopPolkit('SIGKILL');
+    assert.deepEqual(await tells('result'), ['org.bastionfirewall.Error.Failed']);
+    assert.deepEqual(rig.engine.done, []);
+    await assert.rejects(rig.clientAs(LOCAL.uid).ping(), /polkit did not answer, so nobody can be authorized/u);
+    await rig.polkit?.startPolkit();
+    await rig.clientAs(LOCAL.uid).ping();
+    const again = person('learning', 'ask');
+    const [, , cookie] = await again.tells('dialog');
+    await approve(cookie ?? '');
+    again.say('answered');
+    assert.deepEqual(await again.tells('result'), ['done']);
   });
 
   test('leaves: the dialog goes with the caller, and a yes given just then carries nothing out', async () => {

@@ -4,7 +4,7 @@ import { linkSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Lab } from '../lab/lab.ts';
-import { clientOf, copyInto, noLab, program, promptFor, until } from '../integration/support.ts';
+import { clientOf, copyInto, noLab, program, promptFor, rested, until } from '../integration/support.ts';
 import { flushRules } from '../leaks/support.ts';
 
 /** More sockets than the kernel remembers owners of. */
@@ -49,7 +49,11 @@ describe('one program taken for another', { skip: noLab() }, () => {
       await lab.run([path, 'churn', lab.peer4, PORT, String(CHURN), `lab-tag:${path === allowed ? 'allowed' : 'denied'};`]);
     }
     await lab.run([allowed, 'lend', 'alone', lab.peer4, PORT, allowed, 'lab-tag:last;']);
-    const counts = await lab.peer.counts();
+    // Held while its program is looked at for the first time.
+    const counts = await until('the last datagram', async () => {
+      const now = await lab.peer.counts();
+      return now.of('tag/last') > 0 ? now : null;
+    });
     assert.equal(counts.of('tag/last'), 1);
     assert.equal(counts.of('tag/allowed'), 2);
     assert.equal(counts.of('tag/denied'), 0);
@@ -65,6 +69,7 @@ describe('one program taken for another', { skip: noLab() }, () => {
       const intruder = copyInto(lab, program('leak'), 'intruder');
       await client.addRule({ action: 'allow', path: allowed });
       const alone = (path: string, tag: string): string => `'${path}' lend alone ${lab.peer4} ${PORT} '${path}' 'lab-tag:${tag};' || true`;
+      await rested(allowed);
       await lab.peer.watch();
       await lab.run(['sh', '-c', alone(intruder, 'refused')]);
       await lab.run(['sh', '-c', alone(allowed, 'first')]);
@@ -98,7 +103,13 @@ describe('one program taken for another', { skip: noLab() }, () => {
     const lender = copyInto(lab, program('leak'), 'lender');
     await client.addRule({ action: 'allow', path: lender });
     // What the lender sends itself is decided in the kernel then, and does not wait beside what the intruder sends.
-    await lab.run([lender, 'lend', 'alone', lab.peer4, '7', lender, 'lender']);
+    await rested(lender);
+    const asked = async (): Promise<string> => (await client.queryFlows({ path: lender }, 1, '')).rows[0]?.id ?? '';
+    await until('a decision that is remembered', async () => {
+      const before = await asked();
+      await lab.run([lender, 'lend', 'alone', lab.peer4, '7', lender, 'lender']);
+      return before !== '' && before === await asked() ? true : null;
+    });
     await lab.run([lender, 'lend', 'exec-udp', lab.peer4, '7', intruder, 'lab-tag:handed;']);
     assert.equal((await promptFor(client, intruder)).count, 1);
   });

@@ -133,13 +133,87 @@ test('bastionctl agent: shows who, where and what, answers with one key, and giv
   assert.equal(client.listeners(), 0);
 });
 
+test('agent: c also covers what it starts, only for a lifetime that makes a rule, and not in the next prompt', () => {
+  const model = new AgentModel();
+  const named = { named_by: 'path', lifetimes: ['once', 'process', 'always'], default_lifetime: 'always' };
+  model.raised(prompt(1, named), 0);
+  model.raised(prompt(2, named), 0);
+  model.key('c', 0);
+  const [effect] = model.key('a', AWAKE_MS);
+  assert.ok(effect?.kind === 'answer');
+  assert.deepEqual(effect.answer, { action: 'allow', scope: 'host', lifetime: 'always', include_children: true });
+  model.answered('nonce-1', AWAKE_MS);
+  model.key('c', AWAKE_MS);
+  for (const lifetime of ['session', 'boot', '1h', 'once']) {
+    model.key('l', AWAKE_MS);
+    assert.equal(model.shown?.lifetime.value, lifetime);
+  }
+  const [once] = model.key('a', 3 * AWAKE_MS);
+  assert.ok(once?.kind === 'answer');
+  assert.deepEqual(once.answer, { action: 'allow', scope: 'host', lifetime: 'once' });
+});
+
+test('agent: what no rule could name has no children to cover', () => {
+  for (const change of [{}, { named_by: 'path', path: 'kernel' }]) {
+    const model = new AgentModel();
+    model.raised(prompt(1, { lifetimes: ['always'], default_lifetime: 'always', ...change }), 0);
+    model.key('c', 0);
+    const [effect] = model.key('a', AWAKE_MS);
+    assert.ok(effect?.kind === 'answer');
+    assert.equal('include_children' in effect.answer, false);
+  }
+});
+
+/** What the agent prints for a prompt, with its details, keys and an allowing answer. */
+async function printed(change: Partial<PromptInfo>, ...keys: readonly string[]): Promise<string> {
+  const client = new ScriptedClient();
+  const io = fakeIo({ terminal: true, env: { TERM: 'dumb' } });
+  const { ended } = await started(client, io);
+  client.emit('promptRaised', { ...PROMPT, ...change });
+  io.clockMs += AWAKE_MS;
+  io.press('i', ...keys);
+  await turn();
+  io.press('q');
+  await ended;
+  return io.stdout.replaceAll(/\s+/gu, ' ');
+}
+
+test('bastionctl agent: warns of what changes the decision, the gravest first', async () => {
+  const python = { path: '/usr/bin/python3', interpreter: true };
+  for (const [change, text] of [
+    [{ integrity: 'changed', ...python }, 'The program was changed since it was last allowed; its rules are suspended.'],
+    [{ ...python, script: '/opt/x.py', script_evidence: 'claimed' }, 'Only the program itself says'],
+    [python, 'it is not known which one it runs now'],
+    [{ ...python, script: '/tmp/x.py', script_evidence: 'exec' }, 'The script lies in a folder that everybody can write to.'],
+    [{ path: '/dev/shm/x' }, 'belongs to no package and lies in a folder'],
+  ] as const) assert.ok((await printed(change)).includes(text), text);
+  for (const change of [{}, { ...python, script: '/opt/x.py', script_evidence: 'exec' }, { path: '/tmp/x', package: 'x' }] as const) {
+    assert.doesNotMatch(await printed(change), /says of itself|not known|everybody|changed/);
+  }
+});
+
+test('bastionctl agent: details say script, package, state and hash; c and the sentence say who is covered', async () => {
+  const text = await printed({
+    path: '/usr/bin/python3', interpreter: true, script: '/opt/x.py', script_evidence: 'exec', package: 'python3-minimal', integrity: 'valid', sha256: 'ab12',
+    application: 'x.py (python3)', named_by: 'script', lifetimes: ['always'], default_lifetime: 'always',
+    ancestors: [{ pid: 9, path: '/usr/bin/dash', command: 'sh', script: '/opt/nightly.sh' }],
+  }, 'c', 'a');
+  for (const part of [
+    'x.py (python3) wants to connect', 'started by nightly.sh', 'Script /opt/x.py, as the kernel recorded its start', 'Package python3-minimal, as installed (python3)',
+    'File unchanged', 'SHA-256 ab12', 'Parent /usr/bin/dash /opt/nightly.sh (9)', '[c] what it starts: no', '[c] what it starts: too',
+    'x.py (python3) may always reach example.org on port 443. So may the programs that it starts.',
+  ]) assert.ok(text.includes(part), `${part} in ${text}`);
+  assert.match(await printed({ integrity: 'changed' }), /Package none that is known File changed since it was last allowed/);
+});
+
 test('bastionctl agent: text from outside cannot steer the terminal', async () => {
   const client = new ScriptedClient();
   const io = fakeIo({ terminal: true, env: { TERM: 'dumb' } });
   const { ended } = await started(client, io);
   const evil = '\x1b]0;x\x07\u{202e}\r\n';
   client.emit('promptRaised', {
-    ...PROMPT, application: evil, destination: evil, path: evil, command: evil, user: evil, ancestors: [{ pid: 1, path: '', command: evil }],
+    ...PROMPT, application: evil, destination: evil, path: evil, command: evil, user: evil, ancestors: [{ pid: 1, path: '', command: evil, script: evil }],
+    script: evil, script_evidence: 'claimed', interpreter: true, package: evil, flatpak: evil, sha256: evil, integrity: 'unknown',
   });
   io.clockMs += AWAKE_MS;
   io.press('i', 'l');

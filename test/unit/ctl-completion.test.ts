@@ -20,6 +20,7 @@ test('completion bash: commands, their verbs, choices, options and ids', () => {
   assert.deepEqual(offered('prompts', 'answer', '--scope', 'd'), ['domain']);
   assert.deepEqual(offered('prompts', 'answer', ''), ['prompts-1', 'prompts-2']);
   assert.deepEqual(offered('prompts', 'answer', 'p1', 'a'), ['allow']);
+  assert.deepEqual(offered('prompts', 'dismiss', 'p1', ''), ['prompts-1', 'prompts-2']);
   assert.deepEqual(offered('rules', 'remove', 'a', ''), ['rules-1', 'rules-2']);
   assert.deepEqual(offered('rules', 'add', 'allow', '--pri'), ['--priority']);
   assert.deepEqual(offered('rules', 'add', '--application', '/usr/bin/en').filter((path) => path === '/usr/bin/env'), ['/usr/bin/env']);

@@ -105,7 +105,7 @@ test('global options: may stand before or after the command, and reach the conne
 test('status --json: stable keys', async () => {
   const { stdout } = await bastionctl(['status', '--json']);
   assert.deepEqual(json(stdout), {
-    version: '3.0.0', mode: 'enforcing', state: 'protecting', degraded_reasons: [], paused_until_ms: 0, load_errors: [], statistics: STATUS.statistics,
+    version: '3.0.0', mode: 'enforcing', state: 'protecting', degraded_reasons: [], paused_until_ms: 0, trial: null, safeguard: null, profile: '', load_errors: [], statistics: STATUS.statistics,
   });
 });
 
@@ -121,6 +121,15 @@ test('status: says what limits it, what to do, and which line of which file is w
   assert.match(stdout, /4 min left/);
   assert.match(stdout, /Programs are found through \/proc\.\n +Use a kernel with BTF\./);
   assert.match(stdout, /50-user\.toml:12:3: unexpected \\x1b/);
+});
+
+test('status: what was left out for lack of room is told one by one, also what this version has no words for', async () => {
+  const client = new ScriptedClient();
+  const counted = { ...STATUS.statistics, losses: { prompts_over_limit: 1200, calls_refused: 3, lists_refused: 0, from_the_future: 2 } };
+  client.state = { ...STATUS, statistics: counted };
+  const { stdout } = await bastionctl(['status'], client);
+  assert.match(stdout, /Left out: +1[,.]?200 connections because too many questions waited, 3 calls because too many waited, 2 from_the_future/);
+  assert.doesNotMatch((await bastionctl(['status'])).stdout, /Left out/);
 });
 
 test('colours: only on a terminal, and not where NO_COLOR, --no-color or a dumb terminal says so', async () => {
@@ -139,7 +148,7 @@ test('mode: reads, sets, and sets for a while', async () => {
   assert.deepEqual((await bastionctl(['mode', 'learning'])).client.calls, [['setMode', 'learning']]);
   const trial = await bastionctl(['mode', 'learning', '--confirm', '60']);
   assert.deepEqual(trial.client.calls, [['status'], ['setMode', 'learning', { confirmSeconds: 60 }]]);
-  assert.match(trial.stdout, /goes back to enforcing in 1 min, unless you say: bastionctl mode learning/);
+  assert.match(trial.stdout, /goes back to enforcing in 1 min, unless you say: bastionctl trial --keep/);
 });
 
 async function untilPrinted(io: { readonly stdout: string }, text: string): Promise<void> {
@@ -157,6 +166,38 @@ test('mode --confirm on a terminal: y keeps it, another key goes back at once, a
     assert.deepEqual(client.calls.at(-1), last);
     assert.equal(io.keyboardState, 'closed');
   }
+});
+
+test('trial: five minutes of enforcing if not said; is kept, ended, and refused where none runs', async () => {
+  const client = new ScriptedClient();
+  client.state = { ...STATUS, mode: 'learning' };
+  const started = await bastionctl(['trial', '--json'], client);
+  assert.deepEqual(json(started.stdout), { mode: 'enforcing', confirm_seconds: 300, before: 'learning' });
+  assert.deepEqual(json((await bastionctl(['status', '--json'], client)).stdout), {
+    ...(json((await bastionctl(['status', '--json'])).stdout) as object), trial: { before: 'learning', ends_ms: NOW_MS + 300_000 },
+  });
+  assert.equal((await bastionctl(['trial', '--back'], client)).stdout, 'Mode is learning again.\n');
+  for (const option of ['--keep', '--back']) {
+    const { exitCode, stderr } = await bastionctl(['trial', option], client);
+    assert.deepEqual([exitCode, stderr], [1, 'bastionctl: No mode is on trial; it is learning.\nTry: bastionctl trial 5m\n']);
+  }
+  await bastionctl(['trial', '10s'], client);
+  assert.equal((await bastionctl(['trial', '--keep'], client)).stdout, 'Mode enforcing stays.\n');
+  for (const wrong of [['2s'], ['2h'], ['--keep', '--back'], ['5m', '--keep']]) {
+    assert.equal((await bastionctl(['trial', ...wrong])).exitCode, 2);
+  }
+});
+
+test('trial on a terminal: a helper that went away is no failure that nobody explains', async () => {
+  const io = fakeIo({ terminal: true });
+  const client = new ScriptedClient();
+  const running = bastionctl(['trial'], client, io);
+  await untilPrinted(io, '[y/N]');
+  client.failures = { status: new NotConnectedError('gone') };
+  io.press('y');
+  const { exitCode, stderr } = await running;
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /does not answer\. It goes back to enforcing by itself/);
 });
 
 test('pause: five minutes if not said, seconds to the helper', async () => {
@@ -183,8 +224,42 @@ test('rules list: turns every page, and JSON has stable keys', async () => {
   assert.deepEqual(rows.map((row: { id: string }) => row.id), ['a', 'b', 'c', 'd', 'e']);
   assert.deepEqual(Object.keys(rows[0] as object), [
     'id', 'name', 'action', 'enabled', 'path', 'address', 'port', 'protocol', 'user', 'lifetime', 'until_ms', 'schedule', 'priority',
-    'group', 'tier', 'editable', 'file', 'line', 'created_ms', 'hits', 'last_hit_ms',
+    'group', 'group_enabled', 'package', 'flatpak', 'snap', 'appimage', 'script', 'sha256', 'pin', 'include_children', 'all_scripts',
+    'container', 'ancestor', 'domain', 'list', 'zone', 'interface', 'profile', 'tier', 'editable', 'file', 'line', 'created_ms', 'hits', 'last_hit_ms',
   ]);
+});
+
+test('rules add and edit: every way to name a program and a place reaches the helper, and any and no- take it away', async () => {
+  const hash = 'ab'.repeat(32);
+  const client = new ScriptedClient();
+  await bastionctl(['rules', 'add', 'allow', '--package', 'firefox-esr', '--flatpak', 'org.mozilla.firefox', '--snap', 'firefox',
+    '--appimage', '/opt/a.AppImage', '--script', '/opt/tool.py', '--sha256', hash, '--pin', '--include-children', '--all-scripts',
+    '--ancestor', 'path:/usr/bin/make', '--domain', '*.example.org', '--list', 'ads', '--zone', 'home', '--interface', 'wg*', '--profile', 'work'], client);
+  await bastionctl(['rules', 'edit', 'x', '--package', 'any', '--domain', 'any', '--script', 'any', '--no-pin', '--no-include-children', '--no-all-scripts'], client);
+  await bastionctl(['rules', 'add', 'deny', '--container', 'web-*'], client);
+  await bastionctl(['rules', 'group', 'Browsers', 'off'], client);
+  assert.deepEqual(client.calls, [
+    ['addRule', {
+      action: 'allow', package: 'firefox-esr', flatpak: 'org.mozilla.firefox', snap: 'firefox', sha256: hash, ancestor: 'path:/usr/bin/make',
+      domain: '*.example.org', list: 'ads', zone: 'home', interface: 'wg*', profile: 'work', appimage: '/opt/a.AppImage',
+      script: '/opt/tool.py', pin: true, include_children: true, all_scripts: true,
+    }],
+    ['updateRule', 'x', { package: '', domain: '', script: '', pin: false, include_children: false, all_scripts: false }],
+    ['addRule', { action: 'deny', container: 'web-*' }],
+    ['setGroup', 'Browsers', false],
+  ]);
+});
+
+test('rules show: what a rule names is said in a sentence and in lines', async () => {
+  const client = new ScriptedClient();
+  client.rules = [{
+    ...RULE, id: 'tool', path: '/usr/bin/python3', script: '/opt/tool.py', domain: '*.example.org', zone: 'home', include_children: true,
+    pin: true, ancestor: 'path:/usr/bin/make', profile: 'work', group: 'Tools', group_enabled: false,
+  }];
+  const { stdout } = await bastionctl(['rules', 'show', 'tool'], client);
+  assert.match(stdout, /^\/usr\/bin\/python3 script \/opt\/tool\.py may reach \*\.example\.org by zone home on port 443 by tcp, and the programs that it starts, while its file is the trusted one, started by \/usr\/bin\/make, in profile work\./);
+  assert.match(stdout, /\nEnabled: +group off\n/);
+  assert.match(stdout, /\nOnly: +and the programs that it starts; while its file is the trusted one; started by \/usr\/bin\/make; in profile work\n/);
 });
 
 test('rules list: columns stay the same, and an empty list says how rules come', async () => {
@@ -234,9 +309,25 @@ test('prompts list --json: exactly the keys that others rely on, only what waits
   client.prompts = [PROMPT, { ...PROMPT, id: 'p8', status: 'expired', expires_in_ms: 0 }];
   const row = {
     id: 'p7', application: 'curl', destination: 'example.org', address: '192.0.2.7', port: 443, protocol: 'tcp', uid: 1000, count: 1, expires_in_ms: 30_000,
+    path: '/usr/bin/curl', confidence: 'certain', package: '', flatpak: '', snap: '', appimage: '', interpreter: false, script: '', script_evidence: '',
+    sha256: '', integrity: '', trusted: false, named_by: '', container: '', image: '', ancestors: [{ pid: 4000, path: '/usr/bin/bash', command: 'bash', script: '' }],
   };
   assert.deepEqual(json((await bastionctl(['prompts', 'list', '--json'], client)).stdout), [row]);
   assert.deepEqual(json((await bastionctl(['prompts', 'list', '--json', '--all'], client)).stdout), [row, { ...row, id: 'p8', expires_in_ms: 0 }]);
+});
+
+test('prompts answer --children: is sent, told, and refused where it can mean nothing', async () => {
+  const client = new ScriptedClient();
+  client.prompts = [{ ...PROMPT, named_by: 'path', lifetimes: ['once', 'process', 'always'] }];
+  const done = await bastionctl(['prompts', 'answer', 'p7', 'allow', '--lifetime', '1h', '--children'], client);
+  assert.match(done.stdout, /for 1h\. So may the programs that it starts\./);
+  assert.deepEqual(client.calls.at(-1)?.[2], { action: 'allow', scope: 'host', lifetime: 'until', until_ms: NOW_MS + 3_600_000, include_children: true });
+  const brief = await bastionctl(['prompts', 'answer', 'p7', 'allow', '--lifetime', 'process', '--children'], client);
+  assert.deepEqual([brief.exitCode, brief.stderr.includes('--children: not with the lifetime process')], [2, true]);
+  client.prompts = [PROMPT];
+  const unnamed = await bastionctl(['prompts', 'answer', 'p7', 'allow', '--lifetime', 'always', '--children'], client);
+  assert.deepEqual([unnamed.exitCode, unnamed.stderr.includes('--children: this program could not be named')], [2, true]);
+  assert.equal(client.calls.filter(([name]) => name === 'answer').length, 1);
 });
 
 test('prompts answer: finds the nonce by id, on any page, and sends what was chosen', async () => {
@@ -255,6 +346,31 @@ test('prompts answer: without --lifetime it costs no password', async () => {
   assert.match(stdout, /curl may n(ever|ot) reach example\.org on port 443/);
 });
 
+test('prompts dismiss: takes the expired ones named or all of them, never one that waits, and answers nothing', async () => {
+  const client = new ScriptedClient();
+  const expired = (id: string): typeof PROMPT => ({ ...PROMPT, id, nonce: `n-${id}`, status: 'expired', expires_in_ms: 0 });
+  client.prompts = [PROMPT, expired('p8'), expired('p9'), expired('p10')];
+  const named = await bastionctl(['prompts', 'dismiss', 'p8', 'p10'], client);
+  assert.deepEqual(client.calls.at(-1), ['dismissPrompts', ['n-p8', 'n-p10']]);
+  assert.equal(named.stdout, 'Dismissed 2 prompts; nothing was answered.\n');
+  assert.deepEqual(json((await bastionctl(['prompts', 'dismiss', '--all', '--json'], client)).stdout), { dismissed: 3 });
+  assert.deepEqual(client.calls.at(-1), ['dismissPrompts', ['n-p8', 'n-p9', 'n-p10']]);
+  client.prompts = Array.from({ length: 300 }, (_none, at) => expired(`q${String(at)}`));
+  assert.match((await bastionctl(['prompts', 'dismiss', '--all'], client)).stdout, /^Dismissed 300 prompts/);
+  client.prompts = [PROMPT, expired('p8')];
+  const waits = await bastionctl(['prompts', 'dismiss', 'p8', PROMPT.id], client);
+  assert.deepEqual([waits.exitCode, waits.stdout], [2, '']);
+  assert.match(waits.stderr, /still waits; answer it with: bastionctl prompts answer p7 deny/);
+  const unknown = await bastionctl(['prompts', 'dismiss', 'p99'], client);
+  assert.equal(unknown.exitCode, 1);
+  assert.match(unknown.stderr, /no prompt 'p99'.*\nTry: bastionctl prompts list --all/);
+  assert.deepEqual([(await bastionctl(['prompts', 'dismiss'], client)).exitCode, (await bastionctl(['prompts', 'dismiss', 'p8', '--all'], client)).exitCode], [2, 2]);
+  client.prompts = [PROMPT];
+  assert.equal((await bastionctl(['prompts', 'dismiss', '--all'], client)).stdout, 'Nothing was there to be dismissed.\n');
+  assert.ok(client.calls.every(([name]) => name !== 'answer'));
+  assert.deepEqual(client.calls.filter(([name]) => name === 'dismissPrompts').map(([, nonces]) => (nonces as readonly string[]).length), [2, 3, 256, 44]);
+});
+
 test('prompts answer: an unknown id is refused with the way to the list', async () => {
   const { exitCode, stderr, client } = await bastionctl(['prompts', 'answer', 'p99', 'allow']);
   assert.equal(exitCode, 1);
@@ -271,6 +387,55 @@ test('history and explain: filters reach the helper, the limit holds over pages'
   assert.match((await bastionctl(['explain', 'f7'])).stdout, /^Allowed by rule curl-web\.\n\nFlow: +f7/);
 });
 
+test('history: every filter reaches the helper, with or without the word list', async () => {
+  const client = new ScriptedClient();
+  const line = ['--since', '2h', '--until', '2027-01-31T12:00Z', '--app', 'fire', '--destination', 'example.org', '--port', '443', '--action', 'deny',
+    '--rule', 'web', '--user', '7', '--application', '/usr/bin/curl'];
+  for (const words of [['history'], ['history', 'list']]) {
+    await bastionctl([...words, ...line], client);
+    assert.deepEqual(client.filters.pop(), {
+      since_ms: NOW_MS - 7_200_000, until_ms: Date.UTC(2027, 0, 31, 12), application: 'fire', path: '/usr/bin/curl', host: 'example.org', port: 443,
+      rule_id: 'web', action: 'deny', uid: 7,
+    });
+  }
+  for (const bad of [['--since', 'yesterday'], ['--port', '70000'], ['--action', 'ask'], ['nonsense']]) {
+    assert.equal((await bastionctl(['history', ...bad], client)).exitCode, 2, bad.join(' '));
+  }
+});
+
+test('history export: page after page as CSV or JSON, without formulas or control characters, and how to go on', async () => {
+  const client = new ScriptedClient();
+  const evil = '=cmd|"/c calc"!A1,\x1b[2J\n';
+  client.rowFlows = [1, 2, 3, 4, 5].map((n) => ({ ...FLOW, id: `f${String(n)}`, ...(n === 2 ? { application: evil, host: '@x', rule_id: '+1' } : {}) }));
+  const csv = await bastionctl(['history', 'export'], client);
+  const lines = csv.stdout.split('\r\n');
+  assert.equal(lines.length, 7);
+  assert.match(lines[0] ?? '', /^id,time,action,reason,rule,application,path,uid,/);
+  assert.ok(lines[2]?.startsWith(`f2,${new Date(FLOW.time_ms).toISOString()},allow,rule,'+1,"'=cmd|""/c calc""!A1,\\x1b[2J\\n",/usr/bin/curl,1000,`), lines[2]);
+  assert.match(lines[2] ?? '', /,'@x,/);
+  const rows = json((await bastionctl(['history', 'export', '--format', 'json'], client)).stdout);
+  assert.ok(Array.isArray(rows) && rows.length === 5);
+  const part = await bastionctl(['history', 'export', '--format', 'json', '--limit', '2'], client);
+  assert.equal((json(part.stdout) as unknown[]).length, 2);
+  assert.match(part.stderr, /--cursor 2/);
+  assert.equal((json((await bastionctl(['history', 'export', '--format', 'json', '--cursor', '2'], client)).stdout) as unknown[]).length, 3);
+  client.rowFlows = [];
+  assert.deepEqual(json((await bastionctl(['history', 'export', '--format', 'json'], client)).stdout), []);
+});
+
+test('history totals and clear: what is asked of the helper, and nothing is cleared by mistake', async () => {
+  const client = new ScriptedClient();
+  client.rowTotals = [{ ...TOTALS, connections: 12, allowed: 10, refused: 2 }];
+  assert.match((await bastionctl(['history', 'totals', '--range', 'week'], client)).stdout, /curl +alice +12 +2 +1\.5 kB/);
+  assert.deepEqual(client.calls.at(-1), ['historyTotals', 'week', 'application']);
+  client.rowTotals = [{ ...TOTALS, application: '', destination: 'example.org', port: 443, protocol: 'tcp', connections: 1 }];
+  assert.match((await bastionctl(['history', 'totals', '--by', 'destination'], client)).stdout, /\nexample\.org:443 +tcp +1 +0\n/);
+  assert.equal((await bastionctl(['history', 'clear'], client)).exitCode, 2);
+  assert.ok(client.calls.every(([name]) => name !== 'clearHistory'));
+  assert.equal((await bastionctl(['history', 'clear', '--yes'], client)).stdout, 'The history is empty.\n');
+  assert.equal(client.calls.at(-1)?.[0], 'clearHistory');
+});
+
 test('applications: who sent and received how much, with the program’s whole path where there is room', async () => {
   const client = new ScriptedClient();
   const evil = 'x\x1b[2J\u{202e}';
@@ -280,8 +445,8 @@ test('applications: who sent and received how much, with the program’s whole p
     { ...TOTALS, application: 'Other programs', path: '', uid: 0xffff_ffff, user: '', others: 12 },
   ];
   const { stdout } = await bastionctl(['applications'], client);
-  assert.match(stdout, /^APPLICATION +USER +SENT +RECEIVED +PACKETS SENT +PACKETS RECEIVED +PATH\n/);
-  assert.match(stdout, /\ncurl +alice +1\.5 kB +2\.5 MB +3 +1700 +\/usr\/bin\/curl\n/);
+  assert.match(stdout, /^APPLICATION +FILE +USER +SENT +RECEIVED +PACKETS SENT +PACKETS RECEIVED +PATH\n/);
+  assert.match(stdout, /\ncurl +-- +alice +1\.5 kB +2\.5 MB +3 +1700 +\/usr\/bin\/curl\n/);
   assert.match(stdout, /\nx\\x1b\[2J\\u\{202e\} /);
   assert.match(stdout, /\nOther programs \(12\) +-- /);
   const rows = json((await bastionctl(['applications', '--limit', '1', '--json'], client)).stdout);
@@ -298,6 +463,24 @@ test('selftest: a failed check ends with 1', async () => {
   assert.deepEqual(json(stdout), [{ name: 'queue', ok: false, detail: 'taken' }]);
 });
 
+test('rules lists: a row for each list; update waits until none of them is being updated, and fails where one is wrong', async () => {
+  const ads = {
+    id: 'ads', name: 'Advertisers', source: '/etc/bastion/lists/ads.txt', format: 'hosts' as const, entries: 3, domains: 2, prefixes: 1, exceptions: 0,
+    ignored: 4, updated_ms: 0, next_ms: 0, error: '', updating: false, used_by: ['no-ads'],
+  };
+  const client = new ScriptedClient();
+  client.lists = [ads, { ...ads, id: 'far', error: 'The server answers 404.\u{1b}[31m' }];
+  const shown = await bastionctl(['rules', 'lists'], client);
+  assert.equal(shown.exitCode, 0);
+  assert.match(shown.stdout, /^ID .*STATE\nads .* ok\nfar .*The server answers 404\.\\x1b\[31m\n$/);
+  assert.deepEqual(JSON.parse((await bastionctl(['rules', 'lists', '--json'], client)).stdout), client.lists);
+  assert.equal((await bastionctl(['rules', 'lists', 'update', 'ads'], client)).exitCode, 0);
+  assert.deepEqual(client.calls.filter(([name]) => name === 'updateLists'), [['updateLists', ['ads']]]);
+  assert.equal((await bastionctl(['rules', 'lists', 'update'], client)).exitCode, 1);
+  assert.equal((await bastionctl(['rules', 'lists', 'renew'], client)).exitCode, 2);
+  assert.match((await bastionctl(['rules', 'lists'])).stdout, /names no lists/);
+});
+
 test('the manual names every command and option', () => {
   const manual = readFileSync(new URL('../../data/man/bastionctl.1', import.meta.url), 'utf8');
   for (const entry of COMMANDS) {
@@ -309,4 +492,26 @@ test('the manual names every command and option', () => {
     }
   }
   for (const option of GLOBAL_OPTIONS) assert.ok(manual.includes(`Fl -${option.name}`), option.name);
+});
+
+test('status: names who is refused while the safeguard is on, and how to end it', async () => {
+  const client = new ScriptedClient();
+  client.state = { ...STATUS, state: 'safeguard' };
+  client.guard = {
+    on: true, since_ms: NOW_MS - 12_000, refused: 4200, scope: 'application', rate: 900,
+    offenders: [{ path: '/opt/noisy\u001b[31m', uid: 1000, refused: 4200, rate: 880 }],
+  };
+  const { stdout } = await bastionctl(['status'], client);
+  assert.match(stdout, /one program made 900 new connections a second; 4200 were refused in 12 sec/u);
+  assert.match(stdout, /\/opt\/noisy\\x1b\[31m, user 1000: 4200 refused/u);
+  assert.match(stdout, /bastionctl end-safeguard/u);
+  assert.deepEqual((json((await bastionctl(['status', '--json'], client)).stdout) as { readonly safeguard: unknown }).safeguard, client.guard);
+});
+
+test('end-safeguard: tells the helper, and says what the state is', async () => {
+  const client = new ScriptedClient();
+  const { stdout, exitCode } = await bastionctl(['end-safeguard'], client);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /State is protecting/u);
+  assert.ok(client.calls.some(([name]) => name === 'endSafeguard'));
 });

@@ -1,7 +1,7 @@
 /** A terminal and a helper that are written down instead of real, for bastionctl's commands. */
 import { BastionError } from '../../helper/contract/errors.ts';
-import type { HelperClient, HelperEvents, HelperStatus, Page } from '../../helper/contract/client.ts';
-import type { FlowInfo, PromptInfo, RuleInfo, TotalsInfo } from '../../helper/contract/types.ts';
+import type { HelperClient, HelperEvents, HelperStatus, Page, SimulationAnswer } from '../../helper/contract/client.ts';
+import type { ApplicationInfo, FlowFilter, FlowInfo, ListInfo, NetworkInterface, NetworkState, NetworkContainer, NetworkZone, PromptInfo, Proposal, RehashInfo, RuleFinding, RuleInfo, SafeguardInfo, TotalsInfo } from '../../helper/contract/types.ts';
 import type { ConnectOptions } from '../../helper/contract/client.ts';
 import { run } from '../../helper/ctl/run.ts';
 import type { Io, StopReason } from '../../helper/ctl/io.ts';
@@ -35,11 +35,46 @@ export const TOTALS: TotalsInfo = {
   received_packets: 1700,
 };
 
+export const PROPOSAL: Proposal = {
+  kind: 'rule', text: 'curl: port 443, example.org, for alice; 41 connections',
+  rule: {
+    action: 'allow', name: 'curl: port 443, example.org', group: 'Learned', path: '/usr/bin/curl', domain: 'example.org', port: '443',
+    protocol: 'tcp', user: '1000',
+  },
+  applications: ['curl'], destinations: ['example.org'], users: ['alice'], connections: 41, first_ms: NOW_MS - 9000, last_ms: NOW_MS,
+  coverage: 95, examples: ['f1', 'f2'], confidence: 'certain',
+};
+
+export const LEFT_OUT: Proposal = {
+  kind: 'left-out', text: 'Nothing is proposed for 2 connections: 2 because it is not certain which program it was.', applications: ['nc'],
+  destinations: [], users: [], connections: 2, first_ms: NOW_MS - 9000, last_ms: NOW_MS, coverage: 5, examples: ['f3'],
+  confidence: 'unknown',
+};
+
+export const SIMULATED: SimulationAnswer = {
+  summary: {
+    text: 'Would have refused 1 application, 41 connections.', flows: 100, since_ms: NOW_MS - 9000, refused_applications: 1,
+    refused_connections: 41, asked_applications: 0, asked_connections: 0, allowed_applications: 0, allowed_connections: 0, unlisted: 0,
+    lists_ignored: 0,
+  },
+  rows: [{
+    change: 'refused', from: 'allow', to: 'deny', application: 'curl', path: '/usr/bin/curl', uid: 1000, user: 'alice', host: 'example.org',
+    address: '192.0.2.7', port: 443, protocol: 'tcp', connections: 41, first_ms: NOW_MS - 9000, last_ms: NOW_MS, rule_before: 'curl-web',
+    rule_after: 'no-curl', examples: ['f1'],
+  }],
+};
+
+export const FINDING: RuleFinding = {
+  kind: 'missing', rule_id: 'curl-web', name: 'curl: the web', other_id: '',
+  text: '“curl: the web” (curl-web) names /usr/bin/curl, which is not there any more.',
+  advice: 'If the program was uninstalled, remove it: bastionctl rules remove curl-web', path: '/usr/bin/curl',
+};
+
 export const STATUS: HelperStatus = {
-  version: '3.0.0', mode: 'enforcing', state: 'protecting', degradedReasons: [], pausedUntilMs: 0, loadErrors: [],
+  version: '3.0.0', mode: 'enforcing', state: 'protecting', degradedReasons: [], pausedUntilMs: 0, profile: '', loadErrors: [],
   statistics: {
     packets: 10, connections: 9, allowed: 8, denied: 1, prompts: 2, prompts_expired: 1, rules: 3, queue_length: 0, queue_dropped: 0,
-    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, uptime_ms: 3_900_000,
+    queue_user_dropped: 0, queue_overruns: 0, held: 0, default_verdicts: 0, unidentified: 0, kernel_decided: 4, gate_dropped: 0, over_budget: 0, rules_mended: 0, names: 0, dns_ignored: 0, names_lost: 0, history_lost: 0, uptime_ms: 3_900_000,
   },
 };
 
@@ -52,7 +87,29 @@ export class ScriptedClient implements HelperClient {
   prompts: readonly PromptInfo[] = [PROMPT];
   rowFlows: readonly FlowInfo[] = [FLOW];
   rowTotals: readonly TotalsInfo[] = [TOTALS];
+  lists: readonly ListInfo[] = [];
+  applications: readonly ApplicationInfo[] = [];
+  rehashed: readonly RehashInfo[] = [];
+  interfaces: readonly NetworkInterface[] = [];
+  zones: readonly NetworkZone[] = [];
+  containers: readonly NetworkContainer[] = [];
+  networkState: NetworkState = { connections: [], ssids: [], gateways: [], profile: '' };
+  proposals: readonly Proposal[] = [PROPOSAL, LEFT_OUT];
+  simulated = SIMULATED;
+  findings: readonly RuleFinding[] = [FINDING];
+  /** What flows were asked for, one entry for each page. */
+  readonly filters: FlowFilter[] = [];
   state = STATUS;
+  imported: Awaited<ReturnType<HelperClient['importRules']>> = {
+    items: [
+      { outcome: 'kept', file: '', line: 2, source: '/usr/bin/curl:443', text: 'The program, port 443, any address.', rule_id: 'curl-1', rule: { id: 'curl-1', action: 'allow' } },
+      { outcome: 'skipped', file: '', line: 3, source: 'bad', text: 'There is no port number.' },
+    ],
+    summary: {
+      format: 'bastion-rules', guess: 'Its keys end in a port.', dry_run: true, kept: 1, changed: 0, review: 0, skipped: 1, ids: ['curl-1'],
+      settings: '', applications: '',
+    },
+  };
   /** Thrown by every call whose name is a key. */
   failures: Readonly<Record<string, Error>> = {};
   readonly #listeners = new Map<string, Set<(...args: never[]) => void>>();
@@ -86,9 +143,26 @@ export class ScriptedClient implements HelperClient {
 
   status = (): Promise<HelperStatus> => this.#call('status', this.state);
   ping = (): Promise<void> => this.#call('ping', undefined);
-  setMode = (...args: Parameters<HelperClient['setMode']>): Promise<void> => this.#call('setMode', undefined, ...args);
+  setMode = (...args: Parameters<HelperClient['setMode']>): Promise<void> => {
+    const [mode, options] = args;
+    const { version, state, degradedReasons, statistics, pausedUntilMs, profile, loadErrors, mode: before } = this.state;
+    const trial = options?.confirmSeconds === undefined ? {}
+      : { trial: { before: state === 'off' ? state : before, endsMs: NOW_MS + options.confirmSeconds * 1000 } };
+    this.state = { version, mode, state, degradedReasons, statistics, pausedUntilMs, profile, loadErrors, ...trial };
+    return this.#call('setMode', undefined, ...args);
+  };
   pause = (seconds: number): Promise<void> => this.#call('pause', undefined, seconds);
   resume = (): Promise<void> => this.#call('resume', undefined);
+  guard: SafeguardInfo = { on: false, since_ms: 0, refused: 0, offenders: [] };
+  safeguard = (): Promise<SafeguardInfo> => this.#call('safeguard', this.guard);
+  endSafeguard = (): Promise<void> => this.#call('endSafeguard', undefined);
+  listInterfaces = (limit: number, cursor: string): Promise<Page<NetworkInterface>> => this.#page('listInterfaces', this.interfaces, limit, cursor);
+  listZones = (limit: number, cursor: string): Promise<Page<NetworkZone>> => this.#page('listZones', this.zones, limit, cursor);
+  listContainers = (limit: number, cursor: string): Promise<Page<NetworkContainer>> => this.#page('listContainers', this.containers, limit, cursor);
+  setInbound = (...args: Parameters<HelperClient['setInbound']>): Promise<void> => this.#call('setInbound', undefined, ...args);
+  network = (): Promise<NetworkState> => this.#call('network', this.networkState);
+  profiles = (): ReturnType<HelperClient['profiles']> => this.#call('profiles', []);
+  setProfile = (id: string): Promise<void> => this.#call('setProfile', undefined, id);
   reload = (): ReturnType<HelperClient['reload']> => this.#call('reload', this.state.loadErrors);
   off = (): Promise<void> => this.#call('off', undefined);
   selfTest = (): ReturnType<HelperClient['selfTest']> => this.#call('selfTest', [{ name: 'queue', ok: true, detail: 'bound' }]);
@@ -101,20 +175,48 @@ export class ScriptedClient implements HelperClient {
   addRule = (...args: Parameters<HelperClient['addRule']>): Promise<string> => this.#call('addRule', 'new-rule', ...args);
   updateRule = (...args: Parameters<HelperClient['updateRule']>): Promise<void> => this.#call('updateRule', undefined, ...args);
   removeRule = (id: string): Promise<void> => this.#call('removeRule', undefined, id);
+  setGroup = (group: string, enabled: boolean): Promise<void> => this.#call('setGroup', undefined, group, enabled);
   exportRules = (format: string): Promise<string> => this.#call('exportRules', '[[rule]]\nid = "a"\n', format);
+  listLists = (): ReturnType<HelperClient['listLists']> => this.#call('listLists', this.lists);
+  updateLists = (ids: readonly string[]): Promise<void> => this.#call('updateLists', undefined, ids);
+  importRules = (...args: Parameters<HelperClient['importRules']>): ReturnType<HelperClient['importRules']> =>
+    this.#call('importRules', { ...this.imported, summary: { ...this.imported.summary, dry_run: args[2] } }, ...args);
+  proposeRules = (...args: Parameters<HelperClient['proposeRules']>): ReturnType<HelperClient['proposeRules']> =>
+    this.#call('proposeRules', this.proposals, ...args);
+  simulateRules = (...args: Parameters<HelperClient['simulateRules']>): ReturnType<HelperClient['simulateRules']> =>
+    this.#call('simulateRules', this.simulated, ...args);
+  reviewRules = (): ReturnType<HelperClient['reviewRules']> => this.#call('reviewRules', this.findings);
   registerAgent = (): ReturnType<HelperClient['registerAgent']> => this.#call('registerAgent', { session: 'c1', verified: false });
   unregisterAgent = (): Promise<void> => this.#call('unregisterAgent', undefined);
   answer = (...args: Parameters<HelperClient['answer']>): ReturnType<HelperClient['answer']> =>
     this.#call('answer', { rule_id: 'made', flows: 1 }, ...args);
   listPrompts = (limit: number, cursor: string): Promise<Page<PromptInfo>> => this.#page('listPrompts', this.prompts, limit, cursor);
-  queryFlows = (...args: Parameters<HelperClient['queryFlows']>): Promise<Page<FlowInfo>> =>
-    this.#page('queryFlows', this.rowFlows, args[1], args[2]);
+  holdPrompt = (nonce: string): Promise<number> => this.#call('holdPrompt', 30_000, nonce);
+  dismissPrompts = (nonces: readonly string[]): Promise<number> => this.#call('dismissPrompts', nonces.length, nonces);
+  queryFlows = (...args: Parameters<HelperClient['queryFlows']>): Promise<Page<FlowInfo>> => {
+    this.filters.push(args[0]);
+    return this.#page('queryFlows', this.rowFlows, args[1], args[2]);
+  };
   subscribe = (...args: Parameters<HelperClient['subscribe']>): Promise<void> => this.#call('subscribe', undefined, ...args);
   unsubscribe = (): Promise<void> => this.#call('unsubscribe', undefined);
   explain = (flow: string): ReturnType<HelperClient['explain']> => this.#call('explain', {
     flow, text: 'Allowed by rule curl-web.', action: 'allow' as const, reason: 'rule' as const, rule_id: 'curl-web', next_rule_id: '',
   }, flow);
   totals = (): Promise<readonly TotalsInfo[]> => this.#call('totals', this.rowTotals);
+  listApplications = (...args: Parameters<HelperClient['listApplications']>): Promise<Page<ApplicationInfo>> =>
+    this.#page('listApplications', this.applications, args[1], args[2]);
+  rehash = (ids: readonly string[]): ReturnType<HelperClient['rehash']> => this.#call('rehash', this.rehashed, ids);
+  rehashAll = (): ReturnType<HelperClient['rehashAll']> => {
+    this.emit('rehashProgress', 50, 100);
+    const { rehashed } = this;
+    return this.#call('rehashAll', { files: 3, same: 3 - rehashed.length, accepted: rehashed.length, missing: 0, failed: 0, rows: rehashed });
+  };
+  historyTotals = (range: string, by: string): Promise<readonly TotalsInfo[]> => this.#call('historyTotals', this.rowTotals, range, by);
+  indexFlows = (filter: FlowFilter, from: string): Promise<Page<string>> => this.#call('indexFlows', { rows: this.rowFlows.map(({ id }) => id), next: '' }, filter, from);
+  groupFlows = (filter: FlowFilter, by: string): ReturnType<HelperClient['groupFlows']> => this.#call('groupFlows', { rows: this.rowTotals, sinceMs: 0 }, filter, by);
+  historyState = (): ReturnType<HelperClient['historyState']> => this.#call('historyState', { enabled: true, names: true, keep_days: 30, max_megabytes: 256, failure: '' });
+  clearHistory = (): Promise<void> => this.#call('clearHistory', undefined);
+  another = (): HelperClient => this;
   close(): void {
     this.closed = true;
   }

@@ -44,6 +44,15 @@ test('answerSentence: about a name lookup it says what lasts, and that the conne
   );
 });
 
+test('answerSentence: an answer by name says which names, and of a lookup that the port does not matter', () => {
+  const named = { ...PROMPT, by_name: 'example.org', pattern: '*.example.org' };
+  assert.equal(answerSentence(named, 'allow', 'domain', 'always'), 'curl may always reach example.org and *.example.org on port 443.');
+  assert.equal(answerSentence({ ...named, by_name: 'www.example.org' }, 'deny', 'domain', 'process'), 'curl may not reach *.example.org on port 443 while it runs.');
+  const lookup = { ...named, is_lookup: true, address: '192.0.2.53', port: 53, protocol: 'udp' };
+  assert.equal(answerSentence(lookup, 'allow', 'host', 'always'), 'curl may always reach example.org on any port.');
+  assert.equal(answerSentence(lookup, 'allow', 'domain', 'once'), 'curl may reach example.org this once.');
+});
+
 test('jsonText: reads back the same and holds no character that a terminal acts on', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (text, indented) => {
     const json = jsonText({ text, '\u{202e}': [text] }, indented);

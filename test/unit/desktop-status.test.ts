@@ -1,17 +1,12 @@
-/** State in words, the tray's menu, program names, catalogues, settings and options. */
+/** State in words, the tray's menu, program names, catalogues and options. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { mo, po } from 'gettext-parser';
 import { _, fill, ngettext, parseCatalogue, setCatalogue, wantedLanguages } from '../../desktop/i18n.ts';
 import { indexEntries, parseDesktopEntry } from '../../desktop/model/desktop-entry.ts';
 import { placeText, stateWords, trayShield, trayTooltip } from '../../desktop/model/status-text.ts';
 import type { Knowledge } from '../../desktop/model/status-text.ts';
-import { trayMenu } from '../../desktop/model/tray-menu.ts';
 import { parseOptions } from '../../desktop/options.ts';
-import { DEFAULT_SETTINGS, readSettings, settingsPath, writeSettings } from '../../desktop/settings.ts';
 import { statusOf } from '../desktop/samples.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -44,7 +39,7 @@ test('status: not connected says since when and what still protects', () => {
 test('status: waiting prompts go before the state in the tray, but never hide that the firewall is off', () => {
   assert.equal(trayShield(known({ waiting: 2 }), NOW_MS), 'prompt');
   assert.equal(trayShield(known({ waiting: 2, connected: false }), NOW_MS), 'off');
-  assert.equal(trayTooltip(known({ waiting: 2 }), NOW_MS), 'Protecting  ·  2 prompts waiting');
+  assert.equal(trayTooltip(known({ waiting: 2 }), NOW_MS), 'Protecting  ·  2 questions waiting');
   const paused = known({ status: statusOf({ state: 'paused', pausedUntilMs: NOW_MS + 290_000 }) });
   assert.equal(trayTooltip(paused, NOW_MS), 'Paused, 5 min left');
 });
@@ -52,16 +47,6 @@ test('status: waiting prompts go before the state in the tray, but never hide th
 test('status: a mistake in a file is named with line and column', () => {
   assert.equal(placeText({ file: '50-user.toml', line: 3, column: 7 }), '50-user.toml, line 3, column 7');
   assert.equal(placeText({ file: 'rules.d', line: 0, column: 0 }), 'rules.d');
-});
-
-test('tray menu: offers mode and pause only while the helper can be asked', () => {
-  const labels = (knowledge: Knowledge): readonly string[] => (
-    trayMenu(knowledge, NOW_MS).flatMap((entry) => (entry.kind === 'separator' ? [] : [entry.label]))
-  );
-  assert.deepEqual(labels(known()), ['Protecting', 'Mode', 'Pause', 'Open Bastion Firewall', 'Quit']);
-  assert.deepEqual(labels(known({ waiting: 1 })), ['Protecting', '1 prompt waiting', 'Mode', 'Pause', 'Open Bastion Firewall', 'Quit']);
-  assert.deepEqual(labels(known({ connected: false })), ['Not connected', 'Open Bastion Firewall', 'Quit']);
-  assert.ok(labels(known({ status: statusOf({ state: 'paused', pausedUntilMs: NOW_MS + 1 }) })).includes('Resume'));
 });
 
 test('desktop entry: interpreters, hidden entries and other types name nothing', () => {
@@ -75,6 +60,18 @@ test('desktop entry: interpreters, hidden entries and other types name nothing',
   assert.equal(parseDesktopEntry('[Desktop Entry]\nType=Link\nName=x\nExec=y', []), null);
   assert.equal(entry(['Name=A B', 'Exec="/opt/a b/run" --x', '[Desktop Action new]', 'Exec=other'])?.command, '/opt/a b/run');
   assert.equal(entry(['Name=A B', 'Exec="/opt/a b/run" --x'])?.plain, false);
+});
+
+test('desktop entry: a Flatpak and a Snap are found by their name, the main application first, whatever command starts them', () => {
+  const entry = (name: string, key: string, id: string) => parseDesktopEntry(`[Desktop Entry]\nType=Application\nName=${name}\nExec=/usr/bin/flatpak run x\n${key}`, [], id);
+  const [mail, helper, snap, forged] = [
+    entry('Mail', 'X-Flatpak=org.example.Mail', 'org.example.Mail'), entry('Mail helper', 'X-Flatpak=org.example.Mail', 'org.example.Mail.helper'),
+    entry('Chat', 'X-SnapInstanceName=chat', 'chat_chat'), entry('Forged', 'X-Flatpak=../evil /x', 'x'),
+  ];
+  assert.equal(forged, null);
+  assert.ok(mail !== null && helper !== null && snap !== null);
+  const index = indexEntries([helper, mail, snap], () => '/usr/bin/flatpak');
+  assert.deepEqual([...index].map(([key, { name }]) => [key, name]), [['flatpak:org.example.Mail', 'Mail'], ['snap:chat', 'Chat']]);
 });
 
 test('desktop entry: two names for one program cancel out, an entry without arguments goes before others', () => {
@@ -104,37 +101,17 @@ test('catalogue: texts and plural forms come from a compiled file, what is missi
   assert.equal(fill(ngettext('{number} rule', '{number} rules', 4), { number: '4' }), '4 Regeln');
 });
 
-test('settings: survive a restart, are private, and anything strange is the default', (t) => {
-  const home = mkdtempSync(join(tmpdir(), 'bastion-settings-'));
-  t.after(() => { rmSync(home, { recursive: true }); });
-  const path = settingsPath({ XDG_CONFIG_HOME: home });
-  assert.deepEqual(readSettings(path), DEFAULT_SETTINGS);
-  writeSettings(path, { prompts: 'window' });
-  assert.deepEqual(readSettings(path), { prompts: 'window' });
-  assert.deepEqual(readdirSync(dirname(path)), ['desktop.json']);
-  for (const text of ['', '[]', '{"prompts": 3}', 'x'.repeat(70_000)]) {
-    writeFileSync(path, text);
-    assert.deepEqual(readSettings(path), DEFAULT_SETTINGS);
-  }
+test('catalogue: a file that is none, or is cut off anywhere, is refused and never read past its end', () => {
+  const bytes = mo.compile(po.parse('msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgctxt "verb"\nmsgid "Open"\nmsgstr "Öffnen"\n'));
+  assert.deepEqual(parseCatalogue(bytes, 'de').forms, new Map([['verb\u{4}Open', ['Öffnen']]]));
+  for (let length = 0; length < bytes.length - 1; length += 1) assert.throws(() => parseCatalogue(bytes.subarray(0, length), 'de'), RangeError);
+  assert.throws(() => parseCatalogue(Buffer.alloc(64), 'de'), RangeError);
 });
 
 test('options: a wrong one is named with the way to the right ones', () => {
-  assert.deepEqual(parseOptions(['--background'], '1'), { kind: 'run', options: { background: true, window: false } });
+  assert.deepEqual(parseOptions(['--background'], '1'), { kind: 'run', options: { background: true, window: false, autostart: false, action: '' } });
   assert.deepEqual(parseOptions(['--version'], '3.0.0'), { kind: 'print', text: '3.0.0\n' });
   assert.deepEqual(parseOptions(['--backgruond'], '1'), {
     kind: 'wrong', text: 'bastion-firewall-desktop: unknown option "--backgruond"; try --help\n',
   });
-});
-
-test('catalogue: the German one is complete and keeps every place for a value', () => {
-  const folder = join(import.meta.dirname, '../../po');
-  const template = po.parse(readFileSync(join(folder, 'bastion-firewall.pot'))).translations[''] ?? {};
-  const german = po.parse(readFileSync(join(folder, 'de.po'))).translations[''] ?? {};
-  const places = (text: string): string => [...text.matchAll(/\{\w+\}/g)].map(([place]) => place).sort().join(' ');
-  for (const { msgid } of Object.values(template)) {
-    if (msgid === '') continue;
-    const forms = german[msgid]?.msgstr ?? [];
-    assert.ok(forms.length > 0 && forms.every((form) => form !== ''), `not translated: ${msgid}`);
-    for (const form of forms) assert.equal(places(form), places(msgid), msgid);
-  }
 });

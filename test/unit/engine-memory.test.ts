@@ -15,6 +15,7 @@ const allowCurl = rule('curl', 'allow', { path: PATH });
 const denyCurl = rule('no-curl', 'deny', { path: PATH });
 const WGET: AskChange = { path: '/usr/bin/wget', owner: { executable: { device: 1, inode: 9n, generation: 0, ctimeSec: 1 } } };
 const S = 1_000_000_000n;
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
 const EVERY_DAY = [0, 1, 2, 3, 4, 5, 6];
 
 /** A schedule of a number of minutes, from the minute of WALL_MS on, in local time. */
@@ -67,10 +68,27 @@ describe('a change of the rules', () => {
 
   test('what only learning allowed is asked about when learning ends', async () => {
     const rig = Rig.with([], { mode: 'learning' });
-    rig.ask();
-    assert.equal(rig.recall(), 'accept');
+    const flow: AskChange = { owner: { cookie: 77n } };
+    rig.ask(flow);
+    assert.equal(rig.recall(flow), 'accept');
     await rig.engine.setMode('enforcing');
-    assert.equal(rig.recall(), null);
+    assert.equal(rig.recall(flow), null);
+  });
+
+  test('while learning each connection of a program is seen and recorded, not only its first', async () => {
+    const rig = Rig.with([], { mode: 'learning' });
+    const flow: AskChange = { owner: { cookie: 77n } };
+    rig.ask(flow);
+    assert.equal(rig.recall({ owner: { cookie: 78n } }), null, 'so the next one is asked about');
+    rig.ask({ owner: { cookie: 78n } });
+    assert.equal((await rig.engine.flows({}, 10, '')).rows.length, 2);
+  });
+
+  test('while learning what a server answers is let pass for the whole program: nobody would be asked about it', () => {
+    const rig = Rig.with([], { mode: 'learning' });
+    const answer: AskChange = { owner: { cookie: 77n }, answersPeer: true };
+    rig.ask(answer);
+    assert.equal(rig.recall({ owner: { cookie: 78n }, answersPeer: true }), 'accept');
   });
 
   test('a connection of an owner that is but likely is judged again too', () => {
@@ -111,7 +129,7 @@ describe('a change of the rules', () => {
     const ask = rig.make();
     rig.engine.onAsks([ask]);
     rig.ask(WGET);
-    Object.defineProperty(ask, 'origin', { get: () => { throw new Error('broken'); } });
+    Object.defineProperty(ask.tuple, 'destinationAddress', { get: () => { throw new Error('broken'); } });
     rig.load([allowCurl, rule('wget', 'allow', { path: '/usr/bin/wget' }), rule('x', 'deny', ports(1))]);
     assert.equal(rig.recall(), null);
     assert.equal(rig.recall(WGET), 'accept');
@@ -294,6 +312,18 @@ describe('adoption', () => {
     });
   }
 
+  test('what becomes known of other programs later takes nothing of it away; what is different of one does', async () => {
+    const rig = await restarted(Rig.with(rules), rules);
+    rig.ask();
+    const known = () => rig.dataPath.calls.filter((call) => call === 'replaceAll').length;
+    rig.identities.changed('more');
+    await settled();
+    assert.equal(known(), 0);
+    rig.identities.changed('different');
+    await settled();
+    assert.equal(known(), 1);
+  });
+
   test('a pause that goes on over a restart is the same policy, one that has ended is not', async () => {
     const before = Rig.with(rules);
     before.engine.pause(60_000);
@@ -351,12 +381,12 @@ describe('the gate', () => {
     assert.deepEqual([rig.recall(), rig.recall(WGET)], ['accept', 'refuse']);
   });
 
-  test('while learning a flow that a new rule denies is refused, though another of its program stood for it in memory', () => {
-    const rig = Rig.with([], { mode: 'learning' });
+  test('a flow that a new rule denies is refused, though another of its program stood for it in memory', () => {
+    const rig = Rig.with([], { defaultAction: 'allow' });
     const mail: AskChange = { owner: { cookie: 77n }, tuple: { destinationPort: 25 } };
     rig.ask();
     assert.equal(rig.recall(mail), 'accept');
-    rig.load([rule('mail', 'deny', ports(25))], { mode: 'learning' });
+    rig.load([rule('mail', 'deny', ports(25))], { defaultAction: 'allow' });
     assert.equal(rig.recall(), 'accept');
     assert.equal(rig.recall(mail), null, 'so the gate asks');
     assert.equal(rig.dataPath.last(rig.ask({ ...mail, held: false })).verdict, 'refuse');

@@ -6,9 +6,11 @@ import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
 import { Engine } from '../../helper/engine.ts';
 import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import type {
-  Ask, AskAnswer, DataPath, DataPathCounters, GatePosture, LoadedRules, NewRule, Origin, RememberedDecision, RememberedFlow, RuleStore,
+  Ask, AskAnswer, DataPath, DataPathCounters, DataPathHealth, GatePosture, Identities, IdentityNews, LinkMonitor, Lists, LoadedRules, NetworkLink, Networks, NetworkState,
+  NewRule, Origin, RememberedDecision, RememberedFlow, RuleStore, AddedRule,
   RunState, Session, Settings, Traffic,
 } from '../../helper/ports.ts';
+import { FakeContainers } from './container-support.ts';
 import { PATH, tuple } from './policy-support.ts';
 import { nonces, owner } from './prompt-support.ts';
 
@@ -21,10 +23,10 @@ export const SETTINGS: Settings = {
   promptTimeoutMs: 30_000, queueNumber: 1, logLevel: 'info',
 };
 
-const COUNTERS: DataPathCounters = {
+export const COUNTERS: DataPathCounters = {
   packets: 10, asks: 5, accepted: 3, refused: 1, dropped: 1, defaultVerdicts: 0, limitDrops: 0, unidentified: 0, remembered: 0,
-  queueLength: 0, queueDropped: 0, queueUserDropped: 0, overruns: 0, held: 0, kernelAllowed: 7, kernelRefused: 2, ringLost: 0,
-  gateUndecided: 0, gateRefused: 0, gateUntracked: 0, gateLost: 0, dnsLost: 0, overBudget: 0, lastTurnNs: 0n,
+  queueLength: 0, queueDropped: 0, queueUserDropped: 0, overruns: 0, held: 0, kernelAllowed: 7, kernelRefused: 2, ringLost: 0, traceLost: 0, malformed: 0, socketsNotEnded: 0,
+  gateUndecided: 0, gateRefused: 0, gateUntracked: 0, gateLost: 0, dnsLost: 0, flowsLost: 0, overBudget: 0, lineageLost: 0, lastTurnNs: 0n,
 };
 
 /** Time and timers that move only when told. */
@@ -71,6 +73,7 @@ export class FakeDataPath implements DataPath {
   readonly identification = 'kernel';
   readonly xtPrograms = null;
   readonly missing = [];
+  readonly discarded = '';
   readonly calls: string[] = [];
   readonly answers: AskAnswer[] = [];
   remembered: RememberedDecision[] = [];
@@ -84,6 +87,16 @@ export class FakeDataPath implements DataPath {
   /** By slot. */
   counted: readonly number[] = [];
   defaultVerdict = '';
+  tellsFlows = false;
+  generations = 1;
+
+  lostPins(): readonly string[] {
+    return [];
+  }
+
+  mendPins(): string {
+    return '';
+  }
 
   answer(answers: readonly AskAnswer[]): number {
     this.calls.push('answer');
@@ -108,6 +121,7 @@ export class FakeDataPath implements DataPath {
 
   replaceAll({ programs, flows, policy }: Parameters<DataPath['replaceAll']>[0]): void {
     this.calls.push('replaceAll');
+    this.generations += 1;
     this.remembered = [...programs];
     this.flows = [...flows];
     this.policy = policy;
@@ -126,12 +140,24 @@ export class FakeDataPath implements DataPath {
     this.gate = posture;
   }
 
+  setTellFlows(on: boolean): void {
+    this.tellsFlows = on;
+  }
+
+  generation(): number {
+    return this.generations;
+  }
+
   hits(): readonly number[] {
     return this.counted;
   }
 
   traffic(): readonly Traffic[] {
     return [];
+  }
+
+  processRecord(): null {
+    return null;
   }
 
   setDefaultVerdict(verdict: string): void {
@@ -144,6 +170,10 @@ export class FakeDataPath implements DataPath {
 
   counters(): DataPathCounters {
     return COUNTERS;
+  }
+
+  health(): DataPathHealth {
+    return { lastTurnNs: 0n, queue: true, kernelFault: '' };
   }
 
   close(): Promise<void> {
@@ -201,6 +231,11 @@ export class FakeStore implements RuleStore {
     this.added.push(rule);
   }
 
+  async addAll(rules: readonly AddedRule[], overrides: readonly { readonly rule: string; readonly enabled: boolean }[]): Promise<void> {
+    await this.#write(`addAll ${[...rules.map(({ rule }) => rule.id), ...overrides.map(({ rule }) => rule)].join(' ')}`);
+    this.added.push(...rules.map(({ rule }) => rule));
+  }
+
   update(id: string, rule: NewRule): Promise<void> {
     return this.#write(`update ${id} ${JSON.stringify(rule)}`);
   }
@@ -213,8 +248,16 @@ export class FakeStore implements RuleStore {
     return this.#write(`setEnabled ${id} ${String(enabled)}`);
   }
 
+  setGroup(group: string, enabled: boolean): Promise<void> {
+    return this.#write(`setGroup ${group} ${String(enabled)}`);
+  }
+
   setMode(mode: string): Promise<void> {
     return this.#write(`setMode ${mode}`);
+  }
+
+  setInbound(): Promise<void> {
+    return Promise.resolve();
   }
 
   exportText(): Promise<string> {
@@ -235,6 +278,10 @@ export class FakeRunState implements RunState {
     return Promise.resolve(this.state);
   }
 
+  setAside(): Promise<string> {
+    return Promise.resolve('');
+  }
+
   save(state: unknown): Promise<void> {
     // Through text, as a file would have it.
     this.state = JSON.parse(JSON.stringify(state)) as unknown;
@@ -252,6 +299,110 @@ export interface AskChange {
   readonly dnsQuestion?: string;
   readonly origin?: Origin;
   readonly held?: boolean;
+  readonly interfaceName?: string;
+}
+
+/** Lists by id, as sets. */
+export class FakeLists implements Lists {
+  readonly names = new Map<string, ReadonlySet<string>>();
+  readonly addresses = new Map<string, ReadonlySet<string>>();
+  changed: () => void = () => undefined;
+
+  hasName(list: string, name: string): boolean {
+    return this.names.get(list)?.has(name) ?? false;
+  }
+
+  hasAddress(list: string, address: string): boolean {
+    return this.addresses.get(list)?.has(address) ?? false;
+  }
+
+  holds(list: string): { readonly names: boolean; readonly addresses: boolean } {
+    return { names: this.names.has(list), addresses: this.addresses.has(list) };
+  }
+
+  onChanged(changed: () => void): () => void {
+    this.changed = changed;
+    return () => undefined;
+  }
+
+  digest(): string {
+    return JSON.stringify([...this.names, ...this.addresses].map(([list, entries]) => [list, ...entries]));
+  }
+}
+
+/** Who programs are, by path; a promise where somebody looks. */
+export class FakeIdentities implements Identities {
+  readonly known = new Map<string, Partial<Attribution> | Promise<Partial<Attribution>>>();
+  /** By package. */
+  readonly summaries = new Map<string, string>();
+  changed: (news: IdentityNews) => void = () => undefined;
+
+  identify(attribution: Attribution): Attribution | Promise<Attribution> {
+    const more = this.known.get(attribution.identity.path ?? attribution.claimedPath ?? '');
+    if (more instanceof Promise) return more.then((late) => ({ ...attribution, ...late }));
+    return more === undefined ? attribution : { ...attribution, ...more };
+  }
+
+  summaryOf(packageName: string): string | null {
+    return this.summaries.get(packageName) ?? null;
+  }
+
+  onChanged(changed: (news: IdentityNews) => void): () => void {
+    this.changed = changed;
+    return () => undefined;
+  }
+
+  digest(): string {
+    return '';
+  }
+}
+
+export class FakeNetworks implements Networks {
+  state: NetworkState = { connections: [], ssids: [], gateways: [] };
+  readonly #listeners = new Set<() => void>();
+
+  current(): NetworkState {
+    return this.state;
+  }
+
+  onChanged(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  move(state: Partial<NetworkState>): void {
+    this.state = { connections: [], ssids: [], gateways: [], ...state };
+    for (const changed of [...this.#listeners]) changed();
+  }
+}
+
+/** An interface that is connected, without addresses. */
+export function linkOf(name: string, change: Partial<NetworkLink> = {}): NetworkLink {
+  return { name, kind: 'ethernet', up: true, connected: true, mac: '', addresses: [], addressesLeftOut: 0, ...change };
+}
+
+export class FakeLinks implements LinkMonitor {
+  current: readonly NetworkLink[] = [];
+  readonly counters = { changes: 0, resyncs: 0 };
+  readonly #listeners = new Set<() => void>();
+
+  list(): Promise<readonly NetworkLink[]> {
+    return Promise.resolve(this.current);
+  }
+
+  onChanged(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  move(links: readonly NetworkLink[]): void {
+    this.current = links;
+    for (const changed of [...this.#listeners]) changed();
+  }
+
+  close(): void {
+    this.#listeners.clear();
+  }
 }
 
 /** The whole of it: `rig.ask()` is what a packet of curl to 10.77.0.2:443 does. */
@@ -259,9 +410,15 @@ export class Rig {
   readonly time = new FakeTime();
   readonly dataPath = new FakeDataPath();
   readonly store = new FakeStore();
+  readonly lists = new FakeLists();
+  readonly identities = new FakeIdentities();
+  readonly networks = new FakeNetworks();
+  readonly containers = new FakeContainers();
+  readonly links = new FakeLinks();
   readonly runState: FakeRunState;
   readonly log: string[] = [];
   readonly raised: PromptView[] = [];
+  readonly changed: PromptView[] = [];
   readonly ended: { readonly prompt: PromptView; readonly why: PromptEnd }[] = [];
   readonly flows: FlowRecord[] = [];
   readonly engine: Engine;
@@ -295,6 +452,12 @@ export class Rig {
         },
       },
       store: this.store,
+      lists: this.lists,
+      identities: this.identities,
+      networks: this.networks,
+      containers: this.containers,
+      containerSigns: this.containers.signs,
+      links: this.links,
       runState,
       names: { read: readDnsMessage, resolver: { isServer: (address) => address === NAME_SERVER, hostNames: () => [] } },
       newNonce: nonces(),
@@ -302,6 +465,7 @@ export class Rig {
     });
     this.engine.onEvents({
       promptRaised: (prompt) => this.raised.push(prompt),
+      promptChanged: (prompt) => this.changed.push(prompt),
       promptEnded: (prompt, why) => this.ended.push({ prompt, why }),
       flows: (flows) => this.flows.push(...flows),
     });
@@ -334,7 +498,7 @@ export class Rig {
       ...change.attribution,
     };
     const ask: Ask = {
-      id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: 'eth0', lengthBytes: 60,
+      id, attribution, tuple: tuple({ sourcePort: 30_000 + id, ...change.tuple }), interfaceName: change.interfaceName ?? 'eth0', lengthBytes: 60,
       dnsQuestion: change.dnsQuestion ?? null, heldAtNs: this.time.ns,
       answersPeer: change.answersPeer ?? false, origin: change.origin ?? 'process', held: change.held ?? true,
     };

@@ -7,7 +7,7 @@ import type { Facts, Moment } from '../../helper/policy/facts.ts';
 import { widestForm } from '../../helper/policy/forms.ts';
 import type { Outcomes, Wide, WideForm } from '../../helper/policy/forms.ts';
 import { RuleIndex } from '../../helper/policy/rule-index.ts';
-import { flows, moments, rules } from './policy-arbitrary.ts';
+import { circumstances, flows, moments, rules, under } from './policy-arbitrary.ts';
 import { facts, moment, PATH, ports, rule, tuple } from './policy-support.ts';
 
 const ENFORCING: Outcomes = { none: 'ask', ask: 'ask' };
@@ -22,9 +22,9 @@ function actionOf(index: RuleIndex, flow: Facts, at: Moment, outcomes: Outcomes)
 
 function wide(list: readonly Rule[], flow: Facts, outcomes: Outcomes, at: Moment = moment(), reply = false): Wide | null {
   const index = new RuleIndex(list);
-  const named = index.rulesFor(flow.path ?? '');
+  const named = index.rulesFor(flow);
   if (named === null) return null;
-  return widestForm({ rules: named, facts: flow, nowMs: at.nowMs, action: actionOf(index, flow, at, outcomes), outcomes, reply });
+  return widestForm({ rules: named, facts: flow, moment: at, action: actionOf(index, flow, at, outcomes), outcomes, reply });
 }
 
 /** Another flow that has the form's key too. */
@@ -43,7 +43,7 @@ describe('widestForm', () => {
   test('says of every destination, process and later moment that it covers what the rules say when they are asked', () => {
     const action = fc.constantFrom<RuleAction>('allow', 'allow', 'ask', 'deny', 'drop');
     const outcomes = fc.record({ none: action, ask: fc.constantFrom<RuleAction>('ask', 'allow') });
-    const others = fc.array(flows, { minLength: 20, maxLength: 20 });
+    const others = fc.array(fc.record({ tuple: flows.map((flow) => flow.tuple), how: circumstances, lookup: fc.boolean() }), { minLength: 20, maxLength: 20 });
     const later = fc.record({ passedMs: fc.nat(120_000), minute: fc.constantFrom(0, 540, 600, 1100, 1439), sessions: fc.constantFrom([], ['s1']) });
     let found = 0;
     fc.assert(fc.property(
@@ -58,8 +58,10 @@ describe('widestForm', () => {
         found += 1;
         const local = { weekday: (at.local.weekday + 1) % 7, minute };
         const then = { ...at, nowMs: at.nowMs + passedMs, local, sessions: new Set<string>(sessions) };
-        for (const { tuple: other, process } of more) {
-          const one: Facts = { ...flow, process, tuple: within(form.form, flow.tuple, other) };
+        for (const { tuple: other, how, lookup } of more) {
+          const going = within(form.form, flow.tuple, other);
+          const isLookup = lookup && going.protocol === 17 && going.destinationPort === 53;
+          const one: Facts = { ...under(flow, how), isLookup, tuple: going };
           assert.equal(actionOf(index, one, then, outcome), wanted, JSON.stringify([form, one.tuple]));
         }
       },
@@ -125,10 +127,10 @@ describe('widestForm', () => {
 
   test('rulesFor: a rule that comes or goes is seen at once', () => {
     const index = new RuleIndex([rule('a', 'allow', { path: PATH })]);
-    assert.equal(index.rulesFor(PATH)?.length, 1);
+    assert.equal(index.rulesFor(facts())?.length, 1);
     index.add(rule('b', 'deny', ports(25)));
-    assert.deepEqual(index.rulesFor(PATH)?.map((entry) => entry.rule.id), ['a', 'b']);
+    assert.deepEqual(index.rulesFor(facts())?.map((entry) => entry.rule.id), ['a', 'b']);
     index.remove('a');
-    assert.deepEqual(index.rulesFor(PATH)?.map((entry) => entry.rule.id), ['b']);
+    assert.deepEqual(index.rulesFor(facts())?.map((entry) => entry.rule.id), ['b']);
   });
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { answerRule, answerRuleId } from '../../helper/prompt/answer-rule.ts';
+import { answerDomains, answerRule, answerRuleId } from '../../helper/prompt/answer-rule.ts';
 import { PromptBook } from '../../helper/prompt/book.ts';
 import type { Prompt, PromptLimits } from '../../helper/prompt/book.ts';
 import { choices } from '../../helper/prompt/choices.ts';
 import type { ChoiceFacts } from '../../helper/prompt/choices.ts';
 import { questionKey } from '../../helper/prompt/question.ts';
 import type { Question } from '../../helper/prompt/question.ts';
+import type { NameSource } from '../../helper/contract/vocabulary.ts';
 import { parseRuleId } from '../../helper/policy/program.ts';
 import { tuple } from './policy-support.ts';
 import { nonces, owner, question } from './prompt-support.ts';
@@ -286,6 +287,64 @@ describe('what is offered', () => {
       assert.deepEqual(offered.scopes, ['host', 'port', 'any']);
     });
   }
+});
+
+describe('an answer by name', () => {
+  const named = (name: string, source: NameSource = 'program', change: Partial<Question> = {}): Question =>
+    question({ name, names: [{ name, source }], ...change });
+  const facts: ChoiceFacts = { system: false, hasSession: true, requireKernelIdentity: false, expired: false };
+  const matches = (asked: Question, scope: 'host' | 'domain' | 'port'): unknown => answerDomains(asked, scope).map((domain) => {
+    const { match } = answerRule(asked, { action: 'allow', lifetime: 'always', scope, session: null, id: 'x', created: 5, domain });
+    return Object.fromEntries(Object.entries(match).filter(([key]) => key !== 'path' && key !== 'uid'));
+  });
+  const service = { ports: [{ first: 443, last: 443 }], protocols: [6] };
+
+  test('a host is its name on this port, whatever its addresses are', () => {
+    assert.deepEqual(matches(named('www.example.org'), 'host'), [{ ...service, domain: 'www.example.org' }]);
+    assert.deepEqual(matches(named('printer.lan', 'hosts'), 'host'), [{ ...service, domain: 'printer.lan' }]);
+    assert.deepEqual(matches(named('www.example.org'), 'port'), [service]);
+  });
+
+  test('a domain is all names of its owner; the name that was asked about is always among them', () => {
+    assert.deepEqual(matches(named('www.example.org'), 'domain'), [{ ...service, domain: '*.example.org' }]);
+    assert.deepEqual(matches(named('example.org'), 'domain'), [{ ...service, domain: 'example.org' }, { ...service, domain: '*.example.org' }]);
+    assert.deepEqual(choices(named('www.example.org'), facts).scopes, ['host', 'domain', 'port', 'any']);
+  });
+
+  test('of a lookup the name is meant, by any port, and not the name server', () => {
+    const lookup = named('www.example.org', 'program', { isLookup: true, tuple: tuple({ protocol: 17, destinationPort: 53 }) });
+    assert.deepEqual(matches(lookup, 'host'), [{ domain: 'www.example.org' }]);
+    assert.deepEqual(matches(lookup, 'domain'), [{ domain: '*.example.org' }]);
+    assert.deepEqual(matches(lookup, 'port'), [{ ports: [{ first: 53, last: 53 }], protocols: [6, 17] }]);
+  });
+
+  const byAddress: readonly (readonly [string, Question])[] = [
+    ['a name that a service of the machine asked for', named('example.org', 'machine')],
+    ['an answer to a peer that spoke first', named('example.org', 'program', { answersPeer: true })],
+    ['a flow without a name', question()],
+    ['a name that is none', named('not a name')],
+    ['an address in the place of a name', named('192.0.2.7')],
+  ];
+  for (const [what, asked] of byAddress) {
+    test(`${what} is answered by address, and no domain is offered`, () => {
+      assert.deepEqual(matches(asked, 'host'), [{ ...service, address: '10.77.0.2' }]);
+      assert.deepEqual(choices(asked, facts).scopes, ['host', 'port', 'any']);
+    });
+  }
+
+  test('below a public suffix the name alone is offered', () => {
+    for (const name of ['github.io', 'router', 'co.uk']) assert.deepEqual(choices(named(name), facts).scopes, ['host', 'port', 'any'], name);
+  });
+
+  test('names and ids of the rules say the domain', () => {
+    const asked = named('www.example.org');
+    assert.equal(answerRule(asked, { action: 'allow', lifetime: 'always', scope: 'host', session: null, id: 'x', created: 5, domain: 'www.example.org' }).name, 'curl: www.example.org, tcp 443');
+    assert.equal(answerRuleId(asked, 'domain', 'ab12', '*.example.org'), 'curl-all-example.org-443-ab12');
+    fc.assert(fc.property(fc.domain(), (domain) => {
+      const id = answerRuleId(named(domain), 'domain', 'ab12', `*.${domain}`);
+      assert.ok(parseRuleId(id).ok && id.endsWith('-ab12'), id);
+    }));
+  });
 });
 
 describe('the rule of an answer', () => {

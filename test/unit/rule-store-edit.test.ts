@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
+import { importNetworkManager } from '../../helper/import/network-manager.ts';
 import type { NewRule } from '../../helper/ports.ts';
 import { complaints, inForce, makeStore, newRule } from './rule-store-support.ts';
 
@@ -200,6 +201,28 @@ test('setMode: changes one word of a commented file, adds the key where it is mi
   await rm(path);
   await store.setMode('learning');
   assert.equal(await readFile(path, 'utf8'), 'mode = "learning"\n');
+});
+
+test('setMode: lines that move below it are no other settings', async (t) => {
+  const { store, write, root } = await makeStore(t);
+  const { readFile } = await import('node:fs/promises');
+  for (const below of ['[[zone]]\nname = "lan"\n', '[control]\nsocket = "/run/a.sock"\n']) {
+    await write('etc/bastion.toml', below);
+    await store.setMode('learning');
+    assert.equal(await readFile(`${root}/etc/bastion.toml`, 'utf8'), `mode = "learning"\n\n${below}`);
+  }
+});
+
+test('setInbound: with a [control] below, as the import of rust-network-mgr writes it', async (t) => {
+  const { store, write } = await makeStore(t);
+  await write('etc/bastion.toml', importNetworkManager('interfaces:\n  - {name: eth0, nftables_zone: wan}\n').settings);
+  const before = (await store.load()).settings;
+  assert.ok(before.control !== undefined);
+  await store.setInbound('wan', { inbound: 'deny', inboundAllow: [{ service: 'ssh' }] });
+  const after = (await store.load()).settings;
+  assert.deepEqual([after.control?.socket, after.zones?.map(({ name, set4, inbound }) => [name, set4, inbound])], [
+    before.control.socket, [['wan', 'wan_ips', 'deny'], ['docker', 'docker_ips', 'off']],
+  ]);
 });
 
 test('settings: each key is checked, and a bad one keeps the last good file', async (t) => {

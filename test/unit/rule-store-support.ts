@@ -5,12 +5,10 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createRuleStore } from '../../helper/adapters/rule-store.ts';
 import type { RuleStoreOptions, RuleTextParsers } from '../../helper/adapters/rule-store.ts';
-import { parseAddress, parsePorts, parseProtocols, parseSchedule } from '../../helper/policy/text.ts';
+import { ruleTextParsers } from '../../helper/parsers.ts';
 import type { Logger, NewRule, RuleStore } from '../../helper/ports.ts';
 
-export const parsers: RuleTextParsers = {
-  address: parseAddress, ports: parsePorts, protocols: parseProtocols, schedule: parseSchedule,
-};
+export const parsers: RuleTextParsers = ruleTextParsers;
 export const silent: Logger = { log: () => undefined, setLevel: () => undefined };
 
 /** Noon of 2026-11-21, UTC. */

@@ -19,7 +19,7 @@ test('vendor rules: every one loads, names one program and its ports and protoco
     assert.match(id, /^vendor-/);
     assert.ok(name !== id && group.startsWith('System: '), id);
     assert.deepEqual([action, tier], ['allow', 'vendor'], id);
-    assert.ok(match.path !== undefined && match.ports !== undefined && match.protocols !== undefined, `${id} is not scoped`);
+    assert.ok((match.path ?? match.script) !== undefined && match.ports !== undefined && match.protocols !== undefined, `${id} is not scoped`);
     assert.ok(match.ports.every(({ first, last }) => first === last), id);
   }
   for (const program of NEEDED) assert.ok(rules.some(({ match, enabled }) => enabled && match.path === program), program);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -24,6 +24,15 @@ test('run state: what was saved is loaded, for the owner alone, and nothing else
   assert.deepEqual(await state.load(), { version: 2, text: 'é\u0000' });
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.deepEqual(await readdir(runDir), ['state.json']);
+});
+
+test('run state: what cannot be used is kept under another name, and the next state is written beside it', async (t) => {
+  const { state, runDir } = await fixture(t);
+  await state.save({ version: 99 });
+  const kept = await state.setAside();
+  await state.save({ version: 1 });
+  assert.deepEqual(await readdir(runDir), ['state.json', 'state.json.unread']);
+  assert.deepEqual(JSON.parse(await readFile(kept, 'utf8')), { version: 99 });
 });
 
 test('run state: a corrupt, a writable, a linked and a huge file are not used, which is logged', async (t) => {

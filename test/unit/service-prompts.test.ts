@@ -56,6 +56,26 @@ test('answerCost: an answer that undoes a rule that forbids costs edit-rules, wh
   }
 });
 
+test('answerCost: an answer by name costs edit-rules where a forbidden address, or a name below it, could come of it', () => {
+  const always = { action: 'allow', lifetime: 'always', scope: 'host' } as const;
+  const view = promptView('n', 1000, { user: 'alice', by_name: 'example.org', pattern: '*.example.org' });
+  const lookup = promptView('n', 1000, { user: 'alice', by_name: 'example.org', pattern: '*.example.org', is_lookup: true, port: 53, protocol: 'udp' });
+  const network = { address: '192.0.2.0/24' };
+  const cases: readonly (readonly [string, typeof view, Answer, Partial<ReturnType<typeof ruleRow>>, boolean])[] = [
+    ['a closed network', view, always, network, true],
+    ['a closed network on another port', view, always, { ...network, port: '80', protocol: 'tcp' }, false],
+    ['the same for a lookup, which opens every port', lookup, always, { ...network, port: '80', protocol: 'tcp' }, true],
+    ['a closed name', view, always, { domain: 'ads.example.org' }, false],
+    ['a list', view, always, { list: 'ads' }, false],
+    ['all names of the owner, one of which is closed', view, { ...always, scope: 'domain' }, { domain: 'ads.example.org' }, true],
+    ['all names of the owner, some of which a list may hold', view, { ...always, scope: 'domain' }, { list: 'ads' }, true],
+    ['a denial', view, { ...always, action: 'deny' }, network, false],
+  ];
+  for (const [what, asked, answer, rule, costs] of cases) {
+    assert.equal(answerCost(asked, answer, ALICE, true, [{ ...ruleRow('closed', { action: 'deny' }), ...rule }]), costs ? ACTIONS.editRules : null, what);
+  }
+});
+
 test('forReceiver: an agent that is not the package’s is offered once and process only', () => {
   const view = promptView('n', 1000);
   assert.deepEqual(forReceiver(view, false).lifetimes, ['once', 'process']);

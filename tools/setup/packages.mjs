@@ -18,8 +18,10 @@ export const PACKAGES = {
     'adwaita-icon-theme', 'fonts-cantarell',
   ],
   test: [
-    'xvfb', 'xdotool', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',
-    'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils', ['bpftool', 'linux-tools-common'],
+    'xvfb', 'xdotool', 'x11-utils', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',
+    'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils', 'shellcheck', 'desktop-file-utils', 'appstream', ['bpftool', 'linux-tools-common'],
+    'gnome-shell', 'gnome-shell-extension-appindicator', 'gjs', 'libgl1-mesa-dri', 'xfce4-panel', 'xfwm4', 'xfce4-notifyd',
+    'systemd-container', 'mmdebstrap', 'debhelper', 'dpkg-dev',
   ],
 };
 

@@ -43,10 +43,11 @@ function portMatch({ ports }: DeniedDestination): string {
 
 /** Everything that the destination says in this family, and rather more than less: the queue decides. */
 function deniedMatches(family: Family, denied: DeniedDestination): string[] {
-  const { address, protocols, ports } = denied;
-  if (address !== undefined && !ADDRESS.test(address)) return [''];
-  if (address !== undefined && address.includes(':') !== (family === 6)) return [];
-  const to = address === undefined ? '' : `-d ${address} `;
+  const { address, from, protocols, ports } = denied;
+  const ends = [address, from].filter((one) => one !== undefined);
+  if (ends.some((one) => !ADDRESS.test(one))) return [''];
+  if (ends.some((one) => one.includes(':') !== (family === 6))) return [];
+  const to = `${from === undefined ? '' : `-s ${from} `}${address === undefined ? '' : `-d ${address} `}`;
   if (protocols === undefined && ports === undefined) return [to.trim()];
   const wanted = new Set((protocols ?? WITH_PORTS).map((protocol) => protocolOfFamily(protocol, family)));
   return [...wanted].map((protocol) => {

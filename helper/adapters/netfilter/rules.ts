@@ -2,10 +2,11 @@
 import { BastionError } from '../../contract/errors.ts';
 import type { BuiltInRule, RulesetSpec, XtPrograms } from '../../ports.ts';
 import { FORWARD_BUILT_IN, forwardRules, silentAnswers, silentRefusals, sourceRules } from './forward.ts';
+import { INBOUND_BUILT_IN, inboundChains } from './inbound.ts';
 
 export type Family = 4 | 6;
 
-/** A chain of ours: the base chain whose first rule jumps to it, and its rules in order. */
+/** A chain of ours: the base chain whose first rule jumps to it ('' for one that only chains of ours lead to), and its rules in order. */
 export interface Chain {
   readonly name: string;
   readonly base: string;
@@ -29,23 +30,28 @@ export const BUILT_IN = [
   { id: 'kernel-icmp', name: 'ICMP that the kernel itself sends: answers, errors, IPv6 neighbours and multicast (MLD)' },
   { id: 'kernel-igmp', name: 'IPv4 multicast membership that the kernel itself reports (IGMP)' },
   ...FORWARD_BUILT_IN,
+  ...INBOUND_BUILT_IN,
 ] as const satisfies readonly BuiltInRule[];
 
-type BuiltInId = (typeof BUILT_IN)[number]['id'];
+export type BuiltInId = (typeof BUILT_IN)[number]['id'];
 
 /**
  * Where a DHCP server may be for the built-in exception: the link, and addresses that no provider routes. One with a public
  * address is reached through the rule of the DHCP client's program. Source: RFC 1918, RFC 3927, RFC 6598.
  */
-const DHCP_SERVERS = ['255.255.255.255', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'];
+export const DHCP_SERVERS = ['255.255.255.255', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10'];
+
+/** Where a DHCPv6 server or relay is: on the link. Source: RFC 8415 section 7.1. */
+export const DHCPV6_SERVERS = ['fe80::/10', 'ff02::1:2'];
 
 /** Router solicitation and advertisement, neighbour solicitation and advertisement. Source: RFC 4861 section 4. */
-const NDP_TYPES = [133, 134, 135, 136];
+export const NDP_TYPES = [133, 134, 135, 136];
 
 /** Kernel limit of the path that xt_bpf takes. Source: include/uapi/linux/netfilter/xt_bpf.h XT_BPF_PATH_MAX. */
 const XT_BPF_PATH_MAX_BYTES = 512;
 
-function returns(id: BuiltInId, match: string): string {
+/** One rule that lets pass what matches. */
+export function returns(id: BuiltInId, match: string): string {
   return `${match} -m comment --comment "bastion: ${id}" -j RETURN`;
 }
 
@@ -57,19 +63,20 @@ function hex(value: number): string {
  * Matches a packet that no process's socket sent: xt_owner's inverted uid range is true only where there is no open file.
  * `uidRanges` are the inclusive ranges that the user namespace maps. Source: net/netfilter/xt_owner.c owner_mt.
  */
-function withoutProcess(uidRanges: readonly string[]): string {
+export function withoutProcess(uidRanges: readonly string[]): string {
   return uidRanges.map((range) => `-m owner ! --uid-owner ${range}`).join(' ');
 }
 
 /** From any address of this machine to itself; costs a route lookup. */
-const THROUGH_LOOPBACK = returns('loopback', '-o lo -m addrtype --src-type LOCAL');
+export const THROUGH_LOOPBACK = returns('loopback', '-o lo -m addrtype --src-type LOCAL');
 
 /** Loopback's own addresses go first, which spares local traffic the look at the kernel's decisions. */
-function loopback(family: Family): string {
+export function loopback(family: Family): string {
   return returns('loopback', `-o lo -s ${family === 4 ? '127.0.0.0/8' : '::1'}`);
 }
 
-function exceptions(family: Family, uidRanges: readonly string[]): string[] {
+/** DHCP, neighbour discovery, and what the kernel itself sends. `uidRanges`: see `mappedUidRanges`. */
+export function exceptions(family: Family, uidRanges: readonly string[]): string[] {
   const kernel = withoutProcess(uidRanges);
   if (family === 4) {
     return [
@@ -79,7 +86,7 @@ function exceptions(family: Family, uidRanges: readonly string[]): string[] {
     ];
   }
   return [
-    ...['fe80::/10', 'ff02::1:2'].map((to) => returns('dhcpv6-client', `-d ${to} -p udp -m udp --sport 546 --dport 547`)),
+    ...DHCPV6_SERVERS.map((to) => returns('dhcpv6-client', `-d ${to} -p udp -m udp --sport 546 --dport 547`)),
     ...NDP_TYPES.map((type) =>
       returns('neighbour-discovery', `-d ff02::/16 -p icmpv6 -m icmp6 --icmpv6-type ${String(type)} -m hl --hl-eq 255`)),
     returns('kernel-icmp', `-p icmpv6 ${kernel}`),
@@ -108,13 +115,18 @@ function holdByPrograms(family: Family, spec: RulesetSpec, programs: XtPrograms,
   ];
 }
 
+/** TCP other than a first SYN. */
+export const OPEN_TCP = [
+  returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
+  returns('open-tcp', '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK'),
+] as const;
+
 /** The stateful fallback: nothing is remembered in the kernel, so flows pass by what conntrack says of them. */
 function holdByState(family: Family, spec: RulesetSpec, uidRanges: readonly string[]): string[] {
   const mark = hex(spec.refuseMark);
   return [
     `-m mark --mark ${mark}/${mark} -j MARK --set-xmark 0x0/${mark}`,
-    returns('open-tcp', '-p tcp -m tcp --tcp-flags SYN NONE'),
-    returns('open-tcp', '-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN,ACK'),
+    ...OPEN_TCP,
     loopback(family),
     THROUGH_LOOPBACK,
     '! -p tcp -m conntrack --ctstate ESTABLISHED -j RETURN',
@@ -167,6 +179,7 @@ export function rulesOf(family: Family, spec: RulesetSpec, uidRanges: readonly s
         { name: 'BASTION_HOLD', base: 'OUTPUT', jump: '-j BASTION_HOLD', rules: hold(family, spec, uidRanges) },
         { name: 'BASTION_BELT', base: 'POSTROUTING', jump: '-j BASTION_BELT', rules: belt },
         ...held,
+        ...inboundChains(family, spec.inbound),
       ],
     },
     { table: 'filter', chains: refusals },

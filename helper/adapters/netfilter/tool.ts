@@ -23,7 +23,8 @@ const TOOL_TIMEOUT_MS = 20_000;
 const LOCK_WAIT_S = 10;
 const STDERR_LIMIT = 1000;
 
-function find(name: string): string | null {
+/** Where systems have their tools; null where it is not. */
+export function findProgram(name: string): string | null {
   for (const folder of FOLDERS) {
     const path = join(folder, name);
     try {
@@ -40,8 +41,8 @@ function find(name: string): string | null {
 export function findTools(backend: Backend, family: Family): Tools | null {
   const variant = backend === 'iptables-nft' ? 'nft' : 'legacy';
   const program = family === 4 ? 'iptables' : 'ip6tables';
-  const save = find(`${program}-${variant}-save`);
-  const restore = find(`${program}-${variant}-restore`);
+  const save = findProgram(`${program}-${variant}-save`);
+  const restore = findProgram(`${program}-${variant}-restore`);
   return save === null || restore === null ? null : { save, restore };
 }
 
@@ -97,6 +98,11 @@ export async function listRules(tools: Tools): Promise<string> {
   return listing;
 }
 
+/** The same with what each rule has counted, of the table mangle alone. Throws BastionError Failed. */
+export async function listCounters(tools: Tools): Promise<string> {
+  return run(tools.save, ['-c', '-t', 'mangle'], '');
+}
+
 /**
  * One `iptables-restore --noflush`: each `*table ... COMMIT` of the text is atomic, in both backends (legacy replaces the
  * table by one setsockopt, nft sends one netlink batch at COMMIT). `started` hears of the process before it can change
@@ -104,4 +110,23 @@ export async function listRules(tools: Tools): Promise<string> {
  */
 export async function restoreRules(tools: Tools, text: string, started: (pid: number) => void): Promise<void> {
   await run(tools.restore, ['--noflush', '-w', String(LOCK_WAIT_S)], text, started);
+}
+
+/**
+ * Empties every chain whose name begins with `prefix`, by nft, which can do so in a table that iptables-nft cannot use. The
+ * chains and what leads to them stay, and do nothing. Throws BastionError Failed; NotSupported where nft is not installed.
+ */
+export async function emptyChains(family: Family, prefix: string): Promise<void> {
+  const nft = findProgram('nft');
+  if (nft === null) throw new BastionError('NotSupported', 'nft is not installed (package nftables).');
+  const protocol = family === 4 ? 'ip' : 'ip6';
+  let text = '';
+  for (const table of ['mangle', 'filter']) {
+    // Without such a table nothing of ours is in it.
+    const listing = await run(nft, ['list', 'table', protocol, table], '').catch(() => '');
+    for (const [, name = ''] of listing.matchAll(/^\tchain (\w+) \{$/gmu)) {
+      if (name.startsWith(prefix)) text += `flush chain ${protocol} ${table} ${name}\n`;
+    }
+  }
+  if (text !== '') await run(nft, ['-f', '-'], text);
 }

@@ -27,7 +27,7 @@ function tableLines(saved: SavedTable, table: string, chains: readonly Chain[]):
     ...superfluous.map((name) => `-F ${name}`),
     ...superfluous.map((name) => `-X ${name}`),
     ...chains.flatMap((chain) => chain.rules.map((rule) => `-A ${chain.name} ${rule}`)),
-    ...chains.map((chain) => `-I ${chain.base} 1 ${chain.jump}`),
+    ...chains.filter(({ base }) => base !== '').map((chain) => `-I ${chain.base} 1 ${chain.jump}`),
   ];
 }
 
@@ -64,6 +64,7 @@ export interface Applied {
 function jumpFault(saved: SavedTable, chain: Chain): string | null {
   const jumps = saved.rules.filter((rule) => leadsToOurs(rule) && targetOf(rule) === chain.name);
   const [jump] = jumps;
+  if (chain.base === '') return jump === undefined ? null : `${jump.chain} leads to ${chain.name}`;
   if (jump === undefined) return `${chain.base} does not lead to ${chain.name}`;
   if (jumps.length > 1) return `${String(jumps.length)} rules lead to ${chain.name}`;
   if (jump.chain !== chain.base) return `${jump.chain} leads to ${chain.name}, and ${chain.base} does not`;

@@ -1,10 +1,12 @@
 /** The files' rules put together: unique ids, overrides, users as numbers, the limit on rules. */
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadError } from '../../contract/types.ts';
-import type { Rule, RuleMatch } from '../../contract/vocabulary.ts';
+import type { Rule } from '../../contract/vocabulary.ts';
+import type { Settings } from '../../ports.ts';
+import { Breath } from './breath.ts';
 import { LIMITS } from './limits.ts';
-import type { RuleContent } from './rule-block.ts';
+import { References } from './references.ts';
 import type { FileRule } from './rule-file.ts';
 import type { Source } from './sources.ts';
 import { shown } from './text.ts';
@@ -19,7 +21,11 @@ export interface Assembled {
   readonly rulesOverLimit: number;
   /** A rule waits for a user who is not known yet. */
   readonly waitsForUsers: boolean;
+  readonly groupsOff: readonly string[];
 }
+
+/** Files that are looked up side by side. */
+const LOOKS_AT_ONCE = 32;
 
 interface Placed {
   readonly id: string;
@@ -30,14 +36,19 @@ interface Placed {
 /** `folderOf` tells the folder of a source, for messages. Sources are in their order of precedence for ids. */
 export async function assemble(
   sources: readonly Source[], folderOf: (source: Source) => string,
-  deps: { readonly lookup: UserLookup; readonly ruleLimit: number },
+  deps: { readonly lookup: UserLookup; readonly ruleLimit: number; readonly settings: Settings },
 ): Promise<Assembled> {
   const errors: LoadError[] = [];
-  const complain = ({ rule, source }: Pick<Placed, 'source'> & { readonly rule: { readonly line: number; readonly column: number } }, message: string): void => {
-    errors.push({ file: join(folderOf(source), source.name), line: rule.line, column: rule.column, message });
+  const complain: Complain = ({ rule, source }, message) => {
+    // Beyond the limit they are only counted.
+    const told = errors.length < LIMITS.problems;
+    errors.push(told ? { file: join(folderOf(source), source.name), line: rule.line, column: rule.column, message: message() } : UNTOLD);
   };
-  const unique = withUniqueIds(sources, complain);
+  const breath = new Breath();
+  const unique = await withUniqueIds(sources, complain, breath);
   const enabled = enabledStates(sources, unique, complain);
+  const groups = groupStates(sources);
+  const references = new References(deps.settings);
   const kept = withinLimit(unique, deps.ruleLimit);
   const rulesOverLimit = unique.length - kept.length;
   if (rulesOverLimit > 0) {
@@ -48,30 +59,35 @@ export async function assemble(
   let waitsForUsers = false;
   const rules: Rule[] = [];
   for (const placed of kept) {
-    const { user } = placed.rule.content;
-    const uid = user === '' ? undefined : users.get(user) ?? null;
+    if (breath.isDue) await breath.take();
+    const { content } = placed.rule;
+    const uid = content.user === '' ? undefined : users.get(content.user) ?? null;
     if (uid === null) {
       waitsForUsers = true;
-      complain(placed, `The user ${shown(user)} is not known on this machine, so this rule waits and matches nothing.`);
+      complain(placed, () => `The user ${shown(content.user)} is not known on this machine, so this rule waits and matches nothing.`);
       continue;
     }
-    rules.push(toRule(placed, uid, enabled.get(placed.id) ?? placed.rule.content.enabled));
+    if (!references.has(content)) complain(placed, () => references.missing(content));
+    rules.push(toRule(placed, uid, switchOf(placed, enabled.get(placed.id), groups)));
   }
   await warnAboutLinks(kept, complain);
-  return { rules, errors, rulesOverLimit, waitsForUsers };
+  return { rules, errors, rulesOverLimit, waitsForUsers, groupsOff: [...groups.off] };
 }
 
+const UNTOLD: LoadError = { file: '', line: 0, column: 0, message: '' };
+
 type Complain = (
-  where: { readonly rule: { readonly line: number; readonly column: number }; readonly source: Source }, message: string,
+  where: { readonly rule: { readonly line: number; readonly column: number }; readonly source: Source }, message: () => string,
 ) => void;
 
 /** A repeated id loses its rule, unless the rule denies: that one holds under an id of its own. */
-function withUniqueIds(sources: readonly Source[], complain: Complain): Placed[] {
+async function withUniqueIds(sources: readonly Source[], complain: Complain, breath: Breath): Promise<Placed[]> {
   const files = new Map<string, string>();
   const placed: Placed[] = [];
   const repeated: { readonly rule: FileRule; readonly source: Source }[] = [];
   for (const source of sources) {
     for (const rule of source.file.rules) {
+      if (breath.isDue) await breath.take();
       const { id } = rule.content;
       if (files.has(id)) {
         repeated.push({ rule, source });
@@ -82,10 +98,11 @@ function withUniqueIds(sources: readonly Source[], complain: Complain): Placed[]
     }
   }
   for (const { rule, source } of repeated) {
+    if (breath.isDue) await breath.take();
     const { id, action } = rule.content;
     const denies = action === 'deny' || action === 'drop';
     const ending = denies ? 'It is in force all the same, because it denies.' : 'It is not in force.';
-    complain({ rule, source }, `The id ${shown(id)} is used in ${files.get(id) ?? ''} already; give this rule another one. ${ending}`);
+    complain({ rule, source }, () => `The id ${shown(id)} is used in ${files.get(id) ?? ''} already; give this rule another one. ${ending}`);
     if (!denies) continue;
     const own = freeId(id, files);
     files.set(own, source.name);
@@ -109,10 +126,11 @@ function enabledStates(sources: readonly Source[], placed: readonly Placed[], co
   const actions = new Map(placed.map((one) => [one.id, one.rule.content.action]));
   for (const source of sources) {
     for (const override of source.file.overrides) {
-      const { rule: id, enabled } = override.content;
+      const { of, name: id, enabled } = override.content;
+      if (of === 'group') continue;
       const action = actions.get(id);
       if (action === undefined) {
-        complain({ rule: override, source }, `There is no rule ${shown(id)} that this override could switch. Remove it.`);
+        complain({ rule: override, source }, () => `There is no rule ${shown(id)} that this override could switch. Remove it.`);
         continue;
       }
       const allows = action === 'allow' || action === 'ask';
@@ -139,55 +157,85 @@ async function usersOf(placed: readonly Placed[], lookup: UserLookup): Promise<M
   return found;
 }
 
-function toRule({ id, rule, source }: Placed, uid: number | undefined, enabled: boolean): Rule {
-  const { content } = rule;
-  return {
-    id, enabled,
+interface Groups {
+  readonly off: ReadonlySet<string>;
+  /** Switched off by a broken file: that may only forbid more. */
+  readonly allowingOff: ReadonlySet<string>;
+}
+
+/** Which groups are switched off. The last override of a group counts. */
+function groupStates(sources: readonly Source[]): Groups {
+  const off = new Set<string>();
+  const allowingOff = new Set<string>();
+  for (const { file, state } of sources) {
+    const set = state === 'saved' ? allowingOff : off;
+    for (const { content: { of, name, enabled } } of file.overrides) {
+      if (of !== 'group') continue;
+      if (enabled) set.delete(name);
+      else set.add(name);
+    }
+  }
+  return { off, allowingOff };
+}
+
+type Switch = Pick<Rule, 'enabled' | 'groupOff'>;
+
+function switchOf({ rule: { content } }: Placed, override: boolean | undefined, groups: Groups): Switch {
+  const enabled = override ?? content.enabled;
+  if (content.group === '') return { enabled };
+  const allows = content.action === 'allow' || content.action === 'ask';
+  const off = groups.off.has(content.group) || (allows && groups.allowingOff.has(content.group));
+  return off ? { enabled: false, groupOff: { enabled } } : { enabled };
+}
+
+/** The rule of the last load where nothing of it is different. */
+function toRule({ id, rule, source }: Placed, uid: number | undefined, state: Switch): Rule {
+  const { content, built } = rule;
+  const isSame = built?.id === id && built.tier === source.tier && built.match.uid === uid && built.enabled === state.enabled
+    && built.groupOff?.enabled === state.groupOff?.enabled;
+  if (isSame) return built;
+  rule.built = {
+    id,
     name: content.name,
     action: content.action,
-    match: toMatch(content, uid),
+    ...state,
+    match: uid === undefined ? content.match : { ...content.match, uid },
     lifetime: content.lifetime,
     priority: content.priority,
     tier: source.tier,
     group: content.group,
+    ...(content.profile === '' ? {} : { profile: content.profile }),
     created: content.created,
     source: { file: source.name, line: rule.line },
   };
-}
-
-function toMatch(content: RuleContent, uid: number | undefined): RuleMatch {
-  return {
-    ...(content.path === null ? {} : { path: content.path }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(content.address === null ? {} : { address: content.address }),
-    ...(content.ports === null ? {} : { ports: content.ports }),
-    ...(content.protocols === null ? {} : { protocols: content.protocols }),
-    ...(content.schedule === null ? {} : { schedule: content.schedule }),
-  };
+  return rule.built;
 }
 
 /** A path that is a link never equals the path of a running program: say so, since the rule would silently do nothing. */
 async function warnAboutLinks(placed: readonly Placed[], complain: Complain): Promise<void> {
-  const targets = new Map<string, string>();
+  const named = new Map<string, Placed[]>();
   for (const one of placed) {
-    const { path, enabled } = one.rule.content;
-    if (path === null || !enabled || one.source.tier === 'vendor') continue;
-    let target = targets.get(path);
-    if (target === undefined) {
-      if (targets.size >= LIMITS.linkChecks) return;
-      target = await targetOf(path);
-      targets.set(path, target);
+    const { match: { path }, enabled } = one.rule.content;
+    if (path === undefined || !enabled || one.source.tier === 'vendor') continue;
+    const others = named.get(path);
+    if (others !== undefined) others.push(one);
+    else if (named.size < LIMITS.linkChecks) named.set(path, [one]);
+  }
+  const paths = [...named.keys()];
+  for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
+    const some = paths.slice(at, at + LOOKS_AT_ONCE);
+    const targets = await Promise.all(some.map(targetOf));
+    for (const [index, path] of some.entries()) {
+      const target = targets[index] ?? path;
+      if (target === path) continue;
+      for (const one of named.get(path) ?? []) {
+        complain(one, () => `${shown(path)} is a link, and programs are known by the file itself. Write application = { path = "${target}" }.`);
+      }
     }
-    if (target === path) continue;
-    complain(one, `${shown(path)} is a link, and programs are known by the file itself. Write application = { path = "${target}" }.`);
   }
 }
 
+/** The path itself where there is no such file. */
 async function targetOf(path: string): Promise<string> {
-  try {
-    await lstat(path);
-    return await realpath(path);
-  } catch {
-    return path;
-  }
+  return realpath(path).catch(() => path);
 }

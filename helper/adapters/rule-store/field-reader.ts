@@ -19,7 +19,7 @@ export class FieldReader {
   /** What people should know although the table is right. */
   readonly notes: Problem[] = [];
   private readonly table: Table;
-  private readonly at: Position;
+  readonly at: Position;
   private readonly complained = new Set<string>();
 
   constructor(table: Table, at: Position) {
@@ -35,6 +35,14 @@ export class FieldReader {
         ? `This version does not evaluate "${prefix}${name}" yet, so the rule is not used. Remove the key or the rule.`
         : `There is no key ${shown(prefix + name)} here.${didYouMean(name, [...known, ...later])}`);
     }
+  }
+
+  has(name: string): boolean {
+    return this.table.has(name);
+  }
+
+  get isWrong(): boolean {
+    return this.problems.length > 0;
   }
 
   item(name: string): Item | null {
@@ -92,8 +100,16 @@ export class FieldReader {
   /** A text (or whole number) that `parse` understands. */
   parsed<T>(name: string, parse: (text: string) => TextResult<T>): T | null {
     const text = this.textOrNumber(name);
-    if (text === null) return null;
-    const result = parse(text);
+    return text === null ? null : this.understood(name, parse(text));
+  }
+
+  /** A text, as long as a path may be, that `parse` understands. */
+  parsedText<T>(name: string, parse: (text: string) => TextResult<T>): T | null {
+    const text = this.text(name, LIMITS.pathBytes);
+    return text === null ? null : this.understood(name, parse(text));
+  }
+
+  private understood<T>(name: string, result: TextResult<T>): T | null {
     if (!result.ok) return this.complainAbout(name, `"${name}": ${result.message}.`);
     if (result.value === undefined) return this.complainAbout(name, `"${name}" says nothing. Give it a value or remove it.`);
     const at = this.item(name)?.at ?? this.at;
@@ -120,6 +136,11 @@ export class FieldReader {
     }
     this.problems.push({ line: at.line, column: at.column, message });
     return null;
+  }
+
+  /** About the table as a whole. */
+  complainHere(message: string): null {
+    return this.complain(this.at, message);
   }
 
   complainAbout(name: string, message: string): null {

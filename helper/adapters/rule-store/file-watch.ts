@@ -73,6 +73,12 @@ export class FileWatch {
     if (now?.equals(bytes) === true) this.known.set(path, before);
   }
 
+  /** The helper wrote `path`, but does not know with what success: what it says is read in a moment. */
+  doubt(path: string): void {
+    this.known.delete(path);
+    this.onEvent();
+  }
+
   /** Calls the listeners in a while although no file changed. */
   lookAgainLater(): void {
     this.forced = true;

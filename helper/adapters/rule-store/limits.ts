@@ -11,6 +11,14 @@ export const LIMITS = {
   linkChecks: 1000,
   /** Different user names looked up in one load. */
   userNames: 1000,
+  /** Tables `[[interface]]` and `[[profile]]` of bastion.toml. */
+  interfaces: 256,
+  profiles: 64,
+  /** Entries of `allow` of one `[[zone]]`, and ports and ranges in one of them. */
+  inboundAllow: 64,
+  inboundPorts: 32,
+  /** Tables `[[zone]]`. */
+  zones: 64,
   idLength: 64,
   nameLength: 128,
   groupLength: 64,

@@ -1,9 +1,10 @@
 /** One `[[rule]]` block as checked content. A key that is not understood is a problem: it never widens a rule by being ignored. */
-import { KERNEL_PATH, RULE_ACTIONS } from '../../contract/vocabulary.ts';
-import type { Lifetime, PortRange, RuleAction, Schedule } from '../../contract/vocabulary.ts';
+import { RULE_ACTIONS } from '../../contract/vocabulary.ts';
+import type { Lifetime, PortRange, RuleAction, RuleMatch, Schedule } from '../../contract/vocabulary.ts';
 import { FieldReader } from './field-reader.ts';
 import type { TextResult } from './field-reader.ts';
 import { LIMITS } from './limits.ts';
+import { ancestorReader, applicationReader, destinationReader, readMatch } from './rule-match.ts';
 import { didYouMean, shown } from './text.ts';
 import type { Position, Problem, Section } from './toml.ts';
 
@@ -17,7 +18,16 @@ export interface RuleTextParsers {
   readonly address: (text: string) => TextResult<string>;
   /** `mon,fri 09:00-17:30`. */
   readonly schedule: (text: string) => TextResult<Schedule>;
+  /** The parts of a match that are one word, to their canonical text. */
+  readonly parts: Readonly<Record<TextPart, (text: string) => TextResult<string>>>;
+  readonly profile: (text: string) => TextResult<string>;
+  /** Why parts that are right do not go together; null where they do. */
+  readonly conflict: (match: RuleMatch) => string | null;
 }
+
+/** Keys of `RuleMatch` that a file gives as one word. */
+export type TextPart =
+  | 'path' | 'package' | 'flatpak' | 'snap' | 'appImage' | 'script' | 'sha256' | 'container' | 'domain' | 'list' | 'zone' | 'interface';
 
 /** What a block says, defaults filled in; `user` is still a name or a number, '' for any. */
 export interface RuleContent {
@@ -25,15 +35,14 @@ export interface RuleContent {
   readonly name: string;
   readonly action: RuleAction;
   readonly enabled: boolean;
-  readonly path: string | null;
-  readonly address: string | null;
-  readonly ports: readonly PortRange[] | null;
-  readonly protocols: readonly number[] | null;
+  /** All but the user. */
+  readonly match: RuleMatch;
   readonly user: string;
   readonly lifetime: Extract<Lifetime, 'always' | object>;
-  readonly schedule: Schedule | null;
   readonly priority: number;
   readonly group: string;
+  /** '' for every one. */
+  readonly profile: string;
   /** Milliseconds since 1970, 0 where the file does not say. */
   readonly created: number;
 }
@@ -42,24 +51,19 @@ export type BlockResult =
   | { readonly ok: true; readonly content: RuleContent; readonly notes: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `[[override]]`: switches a rule of another file. */
+/** `[[override]]`: switches a rule of another file, or a group of whatever file. */
 export interface OverrideContent {
-  readonly rule: string;
+  readonly of: 'rule' | 'group';
+  /** Id of the rule, name of the group. */
+  readonly name: string;
   readonly enabled: boolean;
 }
 
 const RULE_KEYS = [
-  'id', 'name', 'action', 'enabled', 'application', 'user', 'destination', 'lifetime', 'schedule', 'priority', 'group', 'created',
+  'id', 'name', 'action', 'enabled', 'application', 'ancestor', 'user', 'destination', 'lifetime', 'schedule', 'profile',
+  'priority', 'group', 'created',
 ];
-const APPLICATION_KEYS = ['path'];
-const DESTINATION_KEYS = ['address', 'port', 'protocol'];
 const SCHEDULE_KEYS = ['days', 'from', 'to'];
-/** Keys of the file format that this version does not evaluate yet. */
-const LATER_RULE_KEYS = ['ancestor', 'profile'];
-const LATER_APPLICATION_KEYS = [
-  'package', 'flatpak', 'snap', 'appimage', 'script', 'sha256', 'container', 'pin', 'include_children',
-];
-const LATER_DESTINATION_KEYS = ['domain', 'list', 'zone', 'interface'];
 const LATER_LIFETIMES = ['once', 'process', 'session', 'boot'];
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
@@ -71,32 +75,31 @@ const UID_LIMIT = 0xffff_fffe;
 /** Reads a `[[rule]]`. */
 export function readRule(section: Section, parsers: RuleTextParsers): BlockResult {
   const reader = new FieldReader(section.table, section.at);
-  reader.keys(RULE_KEYS, LATER_RULE_KEYS, '');
+  reader.keys(RULE_KEYS, [], '');
   const id = reader.text('id', LIMITS.idLength);
   if (id === null) reader.complain(section.at, 'This rule has no id. Add a line such as id = "my-rule".', 'id');
   else if (!RULE_ID.test(id)) {
     reader.complainAbout('id', `${shown(id)} is not a valid id: small letters, digits, ".", "_" and "-", at most 64.`);
   }
   const action = readAction(reader, section.at);
-  const application = reader.sub('application', APPLICATION_KEYS, LATER_APPLICATION_KEYS);
-  const destination = reader.sub('destination', DESTINATION_KEYS, LATER_DESTINATION_KEYS);
+  const application = applicationReader(reader);
+  const ancestor = ancestorReader(reader);
+  const destination = destinationReader(reader);
+  const match = readMatch({ rule: reader, application, ancestor, destination }, readSchedule(reader, parsers), parsers);
   const content = {
     id: id ?? '',
     name: reader.text('name', LIMITS.nameLength) ?? id ?? '',
     action: action ?? 'deny',
     enabled: reader.flag('enabled') ?? true,
-    path: application === null ? null : readPath(application),
-    address: destination?.parsed('address', parsers.address) ?? null,
-    ports: destination?.parsed('port', parsers.ports) ?? null,
-    protocols: destination?.parsed('protocol', parsers.protocols) ?? null,
+    match,
     user: readUser(reader),
     lifetime: readLifetime(reader),
-    schedule: readSchedule(reader, parsers),
     priority: reader.number('priority', -1000, 1000) ?? 0,
     group: reader.text('group', LIMITS.groupLength, true) ?? '',
+    profile: reader.parsed('profile', parsers.profile) ?? '',
     created: reader.time('created') ?? 0,
   } satisfies RuleContent;
-  const parts = [reader, application, destination];
+  const parts = [reader, application, ancestor, destination];
   const problems = parts.flatMap((part) => part?.problems ?? []);
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, content, notes: parts.flatMap((part) => part?.notes ?? []) };
@@ -105,13 +108,19 @@ export function readRule(section: Section, parsers: RuleTextParsers): BlockResul
 /** Reads an `[[override]]`. */
 export function readOverride(section: Section): { readonly content: OverrideContent } | { readonly problems: readonly Problem[] } {
   const reader = new FieldReader(section.table, section.at);
-  reader.keys(['rule', 'enabled'], [], '');
+  reader.keys(['rule', 'group', 'enabled'], [], '');
   const rule = reader.text('rule', LIMITS.idLength);
+  const group = reader.text('group', LIMITS.groupLength);
   const enabled = reader.flag('enabled');
-  if (rule === null) reader.complain(section.at, 'This override names no rule. Add a line such as rule = "the-id".', 'rule');
+  if (reader.item('rule') === null && reader.item('group') === null) {
+    reader.complain(section.at, 'This override names nothing. Add a line such as rule = "the-id" or group = "The group".', 'rule');
+  } else if (rule !== null && group !== null) {
+    reader.complainAbout('group', 'An override switches a rule or a group. Write an [[override]] for each.');
+  }
   if (enabled === null) reader.complain(section.at, 'This override says nothing. Add enabled = false or enabled = true.', 'enabled');
-  if (rule === null || enabled === null || reader.problems.length > 0) return { problems: reader.problems };
-  return { content: { rule, enabled } };
+  const name = rule ?? group;
+  if (name === null || enabled === null || reader.problems.length > 0) return { problems: reader.problems };
+  return { content: { of: rule === null ? 'group' : 'rule', name, enabled } };
 }
 
 function readAction(reader: FieldReader, at: Position): RuleAction | null {
@@ -125,19 +134,6 @@ function readAction(reader: FieldReader, at: Position): RuleAction | null {
   const hint = didYouMean(text, RULE_ACTIONS);
   reader.complainAbout('action', `${shown(text)} is no action; the actions are "allow", "deny", "drop" and "ask".${hint}`);
   return null;
-}
-
-function readPath(application: FieldReader): string | null {
-  const path = application.text('path', LIMITS.pathBytes);
-  if (path === null) return null;
-  if (path === KERNEL_PATH) return path;
-  const parts = path.split('/').slice(1);
-  if (!path.startsWith('/') || path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
-    application.complainAbout('path', `${shown(path)} is not the absolute path of a program, without "." and ".." and doubled "/".`);
-  } else if (Buffer.byteLength(path) > LIMITS.pathBytes) {
-    application.complainAbout('path', `A path has at most ${String(LIMITS.pathBytes)} bytes.`);
-  }
-  return path;
 }
 
 function readUser(reader: FieldReader): string {

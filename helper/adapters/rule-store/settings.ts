@@ -1,10 +1,18 @@
 /** bastion.toml as checked settings. */
+import { isDeepStrictEqual } from 'node:util';
 import { FORWARDED, MODES, RULE_ACTIONS } from '../../contract/vocabulary.ts';
 import type { Settings } from '../../ports.ts';
+import { readContainers } from './containers.ts';
+import { readControl } from './control.ts';
 import { FieldReader } from './field-reader.ts';
+import { DEFAULT_HISTORY, readHistory } from './history-settings.ts';
+import { readInterfaces } from './interfaces.ts';
+import { readLists } from './lists.ts';
+import { readProfiles } from './profiles.ts';
 import { didYouMean, shown } from './text.ts';
 import { parseToml } from './toml.ts';
-import type { Problem, Section, Table } from './toml.ts';
+import type { Item, Problem, Section, Table } from './toml.ts';
+import { readZones } from './zones.ts';
 
 /** What holds where bastion.toml says nothing, is missing, or has never been readable: the careful choice of each. */
 export const DEFAULT_SETTINGS: Settings = {
@@ -18,27 +26,22 @@ export const DEFAULT_SETTINGS: Settings = {
   promptTimeoutMs: 30_000,
   queueNumber: 1,
   logLevel: 'info',
+  history: DEFAULT_HISTORY,
 };
 
 const SETTING_KEYS = [
   'mode', 'default_action', 'on_failure', 'untracked', 'forwarded', 'require_kernel_identity', 'prompt_timeout_s', 'queue_num',
-  'log_level',
+  'log_level', 'default_profile', 'default_zone',
 ];
 const LOG_LEVELS = ['error', 'warning', 'info', 'debug'] as const;
 const FLOW_LIMIT = 1_000_000;
 const DAY_S = 86_400;
-/** IFNAMSIZ without its NUL; a trailing `*` stands for any ending. Source: linux/if.h. */
-const INTERFACE_NAME = /^[^\s/:*\p{C}]{1,15}$|^[^\s/:*\p{C}]{1,14}\*$/u;
-const ZONE_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
-/** Source: nft(8), identifiers. */
-const SET_NAME = /^[A-Za-z][A-Za-z0-9/\\_.]{0,127}$/;
-const TABLE_FAMILIES = ['inet', 'ip', 'ip6'];
 
 export type SettingsResult =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Reads bastion.toml. Tables for other parts of the product ([safeguard], [[interface]], [[zone]]) are checked and left. */
+/** Reads bastion.toml. */
 export function readSettings(text: string): SettingsResult {
   const parsed = parseToml(text, 0);
   if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
@@ -47,16 +50,47 @@ export function readSettings(text: string): SettingsResult {
   tables.delete('safeguard');
   const reader = new FieldReader(tables, { line: 1, column: 1 });
   reader.keys(SETTING_KEYS, [], '');
-  const settings = settingsOf(reader);
+  const interfaces = readInterfaces(sections, reader);
+  const { zones, problems: wrongZones } = readZones(sections);
+  const profiles = readProfiles(sections, reader, zonesOfInterfaces(interfaces.settings));
+  const lists = readLists(sections.filter(({ name, array }) => name === 'list' && array));
+  const historyAt = sections.find(({ name, array }) => name === 'history' && !array);
+  const historyReader = new FieldReader(historyAt?.table ?? new Map<string, Item>(), historyAt?.at ?? { line: 1, column: 1 });
+  const control = readControl(sections);
   const safeguard = top.get('safeguard');
+  const guarded = readSafeguard(sections, safeguard);
+  const containers = readContainers(sections);
+  const settings = {
+    ...settingsOf(reader), ...interfaces.settings, ...(zones.length === 0 ? {} : { zones }), ...profiles.settings, history: readHistory(historyReader),
+    ...guarded.settings, ...containers.settings,
+  };
   const problems = [
     ...reader.problems,
-    ...(safeguard?.value.kind === 'table' ? safeguardProblems(new FieldReader(safeguard.value.table, safeguard.at)) : []),
-    ...(safeguard !== undefined && safeguard.value.kind !== 'table'
-      ? [{ ...safeguard.at, message: '"safeguard" is a table. Write [safeguard] on a line of its own.' }] : []),
+    ...interfaces.problems,
+    ...wrongZones,
+    ...profiles.problems,
+    ...historyReader.problems,
+    ...guarded.problems,
+    ...containers.problems,
     ...sections.flatMap(sectionProblems),
+    ...lists.problems,
+    ...control.problems,
   ];
-  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, settings: { ...settings, ...(lists.lists.length === 0 ? {} : { lists: lists.lists }), ...control.settings } };
+}
+
+/** Are these the same settings? In which lines they stand does not count: an edit above moves them. */
+export function areSameSettings(one: Settings, other: Settings): boolean {
+  return isDeepStrictEqual(withoutLines(one), withoutLines(other));
+}
+
+function withoutLines({ zones, control, ...rest }: Settings): unknown {
+  return { ...rest, zones: zones?.map((zone) => ({ ...zone, line: 0 })), control: control?.socket };
+}
+
+function zonesOfInterfaces({ interfaces = [], defaultZone }: Pick<Settings, 'interfaces' | 'defaultZone'>): ReadonlySet<string> {
+  return new Set([...interfaces.map(({ zone }) => zone), ...(defaultZone === undefined ? [] : [defaultZone])]);
 }
 
 function settingsOf(reader: FieldReader): Settings {
@@ -84,11 +118,18 @@ function oneOf<const V extends readonly string[]>(reader: FieldReader, name: str
 }
 
 function sectionProblems(section: Section): readonly Problem[] {
-  const reader = new FieldReader(section.table, section.at);
-  if (section.name === 'safeguard' && !section.array) return safeguardProblems(reader);
-  if (section.name === 'interface' && section.array) return interfaceProblems(reader, section);
-  if (section.name === 'zone' && section.array) return zoneProblems(reader, section);
-  const right = { safeguard: '[safeguard]', interface: '[[interface]]', zone: '[[zone]]' };
+  if (section.name === 'history' && !section.array) return [];
+  if (section.name === 'safeguard' && !section.array) return [];
+  if (section.name === 'control' && !section.array) return [];
+  if ((section.name === 'interface' || section.name === 'profile') && section.array) return [];
+  if (section.name === 'zone' && section.array) return [];
+  if (section.name === 'list' && section.array) return [];
+  if (section.name === (section.array ? 'container' : 'containers')) return [];
+  const right = {
+    history: '[history]', safeguard: '[safeguard]', interface: '[[interface]]', profile: '[[profile]]', zone: '[[zone]]', list: '[[list]]',
+    containers: '[containers]', container: '[[container]]',
+    control: '[control]',
+  };
   const known = Object.entries(right).find(([name]) => name === section.name);
   const message = known === undefined
     ? `There is no table ${shown(section.name)} in bastion.toml.${didYouMean(section.name, Object.keys(right))}`
@@ -96,34 +137,27 @@ function sectionProblems(section: Section): readonly Problem[] {
   return [{ ...section.at, message }];
 }
 
-function safeguardProblems(reader: FieldReader): readonly Problem[] {
+/** `[safeguard]`, or `safeguard = { … }`; what it does not say is left to the engine. */
+function readSafeguard(sections: readonly Section[], inline: Item | undefined): { readonly settings: Pick<Settings, 'safeguard'>; readonly problems: readonly Problem[] } {
+  const section = sections.find(({ name, array }) => name === 'safeguard' && !array);
+  if (section === undefined && inline === undefined) return { settings: {}, problems: [] };
+  const table = section?.table ?? (inline?.value.kind === 'table' ? inline.value.table : null);
+  const at = section?.at ?? inline?.at ?? { line: 1, column: 1 };
+  if (table === null) return { settings: {}, problems: [{ ...at, message: '"safeguard" is a table. Write [safeguard] on a line of its own.' }] };
+  const reader = new FieldReader(table, at);
   reader.keys(['rate', 'per_app', 'per_uid', 'quiet_s', 'action'], [], 'safeguard.');
-  for (const name of ['rate', 'per_app', 'per_uid']) reader.number(name, 1, FLOW_LIMIT);
-  reader.number('quiet_s', 1, DAY_S);
-  oneOf(reader, 'action', ['drop', 'deny']);
-  return reader.problems;
-}
-
-function interfaceProblems(reader: FieldReader, section: Section): readonly Problem[] {
-  reader.keys(['name', 'zone'], [], 'interface.');
-  mustMatch(reader, section, 'name', INTERFACE_NAME, 'an interface such as "eth0", or the beginning of several such as "wg*"');
-  mustMatch(reader, section, 'zone', ZONE_NAME, 'the name of a [[zone]]');
-  return reader.problems;
-}
-
-function zoneProblems(reader: FieldReader, section: Section): readonly Problem[] {
-  reader.keys(['name', 'family', 'table', 'set4', 'set6'], [], 'zone.');
-  mustMatch(reader, section, 'name', ZONE_NAME, 'small letters, digits, "_" and "-", at most 32');
-  oneOf(reader, 'family', TABLE_FAMILIES);
-  for (const name of ['table', 'set4', 'set6']) {
-    const text = reader.text(name, 128);
-    if (text !== null && !SET_NAME.test(text)) reader.complainAbout(name, `${shown(text)} is no name of an nftables table or set.`);
-  }
-  return reader.problems;
-}
-
-function mustMatch(reader: FieldReader, section: Section, name: string, pattern: RegExp, wanted: string): void {
-  const text = reader.text(name, 64);
-  if (text === null) reader.complain(section.at, `"${name}" is missing here.`, name);
-  else if (!pattern.test(text)) reader.complainAbout(name, `${shown(text)} is no "${name}": it must be ${wanted}.`);
+  const all = reader.number('rate', 1, FLOW_LIMIT);
+  const perApp = reader.number('per_app', 1, FLOW_LIMIT);
+  const perUid = reader.number('per_uid', 1, FLOW_LIMIT);
+  const quietS = reader.number('quiet_s', 1, DAY_S);
+  const action = oneOf(reader, 'action', ['drop', 'deny'] as const);
+  return {
+    settings: {
+      safeguard: {
+        ...(all === null ? {} : { all }), ...(perApp === null ? {} : { perApp }), ...(perUid === null ? {} : { perUid }),
+        ...(quietS === null ? {} : { quietMs: quietS * 1000 }), ...(action === null ? {} : { action }),
+      },
+    },
+    problems: reader.problems,
+  };
 }

@@ -1,11 +1,13 @@
 /** Reads the rule files of one folder: each is right, or its last good copy stands in, or what denies in it is saved. */
-import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { LoadError } from '../../contract/types.ts';
 import type { Tier } from '../../contract/vocabulary.ts';
+import type { Logger } from '../../ports.ts';
 import { checkTrustedFolder, readTrustedFile } from '../trusted-file.ts';
 import type { Refusal } from '../trusted-file.ts';
+import { digestOf } from './last-good.ts';
 import type { LastGood, Shelf } from './last-good.ts';
 import { LIMITS } from './limits.ts';
 import type { StoreLimits } from './limits.ts';
@@ -20,6 +22,9 @@ export const USER_FILE = '50-user.toml';
 
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9@_.+-]{0,190}\.toml$/;
 
+/** Of a file with more rules than this, the journal does not say how many differ. */
+const COMPARED_RULES = 2000;
+
 /** One file's rules as they hold now. */
 export interface Source {
   /** File name without folder. */
@@ -33,6 +38,8 @@ export interface Source {
 export interface FolderResult {
   readonly sources: readonly Source[];
   readonly errors: readonly LoadError[];
+  /** The system refused to read something, which may end without a change of any file. */
+  readonly unread: boolean;
 }
 
 interface Remembered {
@@ -47,22 +54,34 @@ export class RuleFolder {
   private readonly parsers: RuleTextParsers;
   private readonly lastGood: LastGood;
   private readonly limits: StoreLimits;
+  private readonly logger: Logger;
   private readonly remembered = new Map<string, Remembered>();
   private readonly userSegments: SegmentCache = new Map();
+  /** What the last load gave: a disk that cannot be read for a while takes no rule out of force. */
+  private latest: readonly Source[] = [];
+  private unread = false;
 
   constructor(
     path: string, shelf: Extract<Shelf, 'rules' | 'vendor'>,
-    deps: { readonly parsers: RuleTextParsers; readonly lastGood: LastGood; readonly limits: StoreLimits },
+    deps: { readonly parsers: RuleTextParsers; readonly lastGood: LastGood; readonly limits: StoreLimits; readonly logger: Logger },
   ) {
     this.path = path;
     this.shelf = shelf;
     this.parsers = deps.parsers;
     this.lastGood = deps.lastGood;
     this.limits = deps.limits;
+    this.logger = deps.logger;
   }
 
   /** At most `fileLimit` files are read, in the order of their names. */
   async load(fileLimit: number): Promise<FolderResult> {
+    this.unread = false;
+    const { sources, errors } = await this.read(fileLimit);
+    this.latest = sources;
+    return { sources, errors, unread: this.unread };
+  }
+
+  private async read(fileLimit: number): Promise<Omit<FolderResult, 'unread'>> {
     const errors: LoadError[] = [];
     const checked = await checkTrustedFolder(this.path);
     if (!checked.ok) return this.fromCopies(checked.refusal);
@@ -101,23 +120,30 @@ export class RuleFolder {
     if (!outcome.ok) {
       if (outcome.refusal.code === 'missing') return null;
       this.remembered.delete(name);
-      return this.standIn(name, errors, [refusalProblem(outcome.refusal)], null);
+      const problems = [refusalProblem(outcome.refusal)];
+      if (outcome.refusal.code !== 'unreadable') return this.standIn(name, errors, problems, null);
+      this.unread = true;
+      const before = this.latest.find((source) => source.name === name);
+      if (before === undefined) return this.standIn(name, errors, problems, null);
+      this.report(name, errors, problems, ' What was read of it before stays in force.');
+      return before;
     }
-    const file = await this.parse(name, outcome.value);
+    const digest = digestOf(outcome.value);
+    const before = this.remembered.get(name)?.file ?? null;
+    const file = await this.parse(name, outcome.value, digest);
     this.report(name, errors, file.notes, '');
     if (file.problems.length > 0) return this.standIn(name, errors, file.problems, file);
-    await this.lastGood.keep(this.shelf, name, outcome.value);
+    if (await this.lastGood.keep(this.shelf, name, outcome.value, digest) === 'changed') this.announce(name, before, file);
     return { name, tier: this.tier(name), file, state: 'good' };
   }
 
-  private async parse(name: string, bytes: Buffer): Promise<RuleFile> {
-    const digest = createHash('sha256').update(bytes).digest('base64');
+  private async parse(name: string, bytes: Buffer, digest: string): Promise<RuleFile> {
     const before = this.remembered.get(name);
     if (before?.digest === digest) return before.file;
     const { text, problems } = decode(bytes);
     const read = this.isUserFile(name)
       ? await this.parseUserFile(text)
-      : await readRuleFile(text, { parsers: this.parsers, overrides: false });
+      : await readRuleFile(text, { parsers: this.parsers, overrides: false, keepSegments: false });
     // Only the rules are kept in memory; an edit reads the text again anyway.
     const file = { ...read, segments: [], problems: [...problems, ...read.problems] };
     this.remembered.set(name, { digest, file });
@@ -145,7 +171,12 @@ export class RuleFolder {
   }
 
   /** The folder is gone or refused: what was right in it before stays in force. */
-  private async fromCopies(refusal: Refusal): Promise<FolderResult> {
+  private async fromCopies(refusal: Refusal): Promise<Omit<FolderResult, 'unread'>> {
+    if (refusal.code === 'unreadable') this.unread = true;
+    if (refusal.code === 'unreadable' && this.latest.length > 0) {
+      const message = `${refusalProblem(refusal).message} What was read before stays in force.`;
+      return { sources: this.latest, errors: [{ file: this.path, line: 0, column: 0, message }] };
+    }
     const names = [...(await this.lastGood.names(this.shelf))].sort().slice(0, this.limits.files);
     if (refusal.code === 'missing' && names.length === 0) return { sources: [], errors: [] };
     const errors: LoadError[] = [];
@@ -166,6 +197,20 @@ export class RuleFolder {
     for (const name of await this.lastGood.names(this.shelf)) {
       if (!present.has(name)) await this.lastGood.forget(this.shelf, name);
     }
+  }
+
+  /** An edit that the helper did not make: the journal says so, and what became of the rules where that is known. */
+  private announce(name: string, before: RuleFile | null, after: RuleFile): void {
+    const fields = { file: join(this.path, name), rules: after.rules.length };
+    if (before === null || after.rules.length > COMPARED_RULES) {
+      this.logger.log('info', 'a rule file was changed by hand', fields);
+      return;
+    }
+    const former = new Map(before.rules.map(({ content }) => [content.id, content]));
+    const added = after.rules.filter(({ content: { id } }) => !former.has(id)).length;
+    const same = after.rules.filter(({ content }) => isDeepStrictEqual(former.get(content.id), content)).length;
+    const changed = after.rules.length - added - same;
+    this.logger.log('info', 'a rule file was changed by hand', { ...fields, added, changed, removed: before.rules.length - changed - same });
   }
 
   private report(name: string, errors: LoadError[], problems: readonly Problem[], ending: string): void {

@@ -3,18 +3,19 @@ import { isDeepStrictEqual } from 'node:util';
 import { BastionError } from '../../contract/errors.ts';
 import type { NewRule } from '../../ports.ts';
 import { renderRule, ruleKeys } from './render.ts';
-import type { RuleContent, RuleTextParsers } from './rule-block.ts';
+import type { OverrideContent, RuleContent, RuleTextParsers } from './rule-block.ts';
 import { readRuleFile } from './rule-file.ts';
+import { PLACE_KEYS, PROGRAM_KEYS } from './rule-match.ts';
 import type { FileOverride, FileRule, RuleFile } from './rule-file.ts';
 import { findBlock, lineEnding, removeBlock, setKey } from './splice.ts';
 import { tomlString } from './text.ts';
 
 /** The text of a file that does not exist yet. */
-const NEW_USER_FILE = `# Rules made from answers and in the rules window. Bastion Firewall changes single rules in here;
+export const NEW_USER_FILE = `# Rules made from answers and in the rules window. Bastion Firewall changes single rules in here;
 # comments and everything else stay as they are. Other files of this folder are never written.
 `;
 
-/** What an edit makes of the file: rules by id, overrides by rule. */
+/** What an edit makes of the file: rules by id, overrides by what they switch. */
 interface Meaning {
   readonly rules: ReadonlyMap<string, RuleContent>;
   readonly overrides: ReadonlyMap<string, boolean>;
@@ -25,10 +26,14 @@ export interface Edit {
   readonly meaning: Meaning;
 }
 
-function meaningOf(file: RuleFile): Meaning {
+function overrideKey({ of, name }: Pick<OverrideContent, 'of' | 'name'>): string {
+  return `${of} ${name}`;
+}
+
+export function meaningOf(file: RuleFile): Meaning {
   return {
     rules: new Map(file.rules.map(({ content }) => [content.id, content])),
-    overrides: new Map(file.overrides.map(({ content }) => [content.rule, content.enabled])),
+    overrides: new Map(file.overrides.map(({ content }) => [overrideKey(content), content.enabled])),
   };
 }
 
@@ -61,14 +66,7 @@ export async function withChangedRule(
 ): Promise<Edit> {
   const found = ruleIn(file, rule.id);
   const wanted = await contentOf(rule, parsers, found.content.created);
-  const fields = new Map<string, readonly (keyof RuleContent)[]>([
-    ['name', ['name']], ['action', ['action']], ['enabled', ['enabled']], ['application.path', ['path']], ['user', ['user']],
-    ['destination.address', ['address']], ['destination.port', ['ports']], ['destination.protocol', ['protocols']],
-    ['lifetime', ['lifetime']], ['schedule', ['schedule']], ['priority', ['priority']], ['group', ['group']],
-  ]);
-  const changed = ruleKeys(rule, parsers).filter(({ path }) => (
-    (fields.get(path.join('.')) ?? []).some((field) => !isDeepStrictEqual(found.content[field], wanted[field]))
-  ));
+  const changed = ruleKeys(rule, parsers).filter(({ read }) => !isDeepStrictEqual(read(found.content), read(wanted)));
   const edited = editBlock(text, file, found, 'rule', 'id', rule.id, (block) => (
     changed.reduce((so, { path, value }) => setKey(so, path, value, 1), block)
   ));
@@ -92,23 +90,26 @@ export function withRuleEnabled(text: string, file: RuleFile, id: string, enable
   return { text: edited, meaning: { ...meaning, rules: new Map([...meaning.rules, [id, { ...found.content, enabled }]]) } };
 }
 
-/** Sets the override of a rule of another file; null takes it away. */
-export function withOverride(text: string, file: RuleFile, id: string, enabled: boolean | null): Edit {
+/** Sets the override of a rule of another file, or of a group; null takes it away. */
+export function withOverride(
+  text: string, file: RuleFile, target: Pick<OverrideContent, 'of' | 'name'>, enabled: boolean | null,
+): Edit {
+  const { of, name } = target;
   const meaning = meaningOf(file);
   const overrides = new Map(meaning.overrides);
-  const found = file.overrides.find(({ content }) => content.rule === id);
+  const found = file.overrides.find(({ content }) => content.of === of && content.name === name);
   if (enabled === null) {
-    overrides.delete(id);
-    return { text: found === undefined ? text : cutBlock(text, file, found, 'override', 'rule', id), meaning: { ...meaning, overrides } };
+    overrides.delete(overrideKey(target));
+    return { text: found === undefined ? text : cutBlock(text, file, found, 'override', of, name), meaning: { ...meaning, overrides } };
   }
-  overrides.set(id, enabled);
+  overrides.set(overrideKey(target), enabled);
   if (found !== undefined) {
-    const edited = editBlock(text, file, found, 'override', 'rule', id, (block) => setKey(block, ['enabled'], String(enabled), 1));
+    const edited = editBlock(text, file, found, 'override', of, name, (block) => setKey(block, ['enabled'], String(enabled), 1));
     return { text: edited, meaning: { ...meaning, overrides } };
   }
   const eol = lineEnding(text);
   const start = text === '' ? NEW_USER_FILE : text;
-  const block = ['[[override]]', `rule = ${tomlString(id)}`, `enabled = ${String(enabled)}`].map((line) => line + eol).join('');
+  const block = ['[[override]]', `${of} = ${tomlString(name)}`, `enabled = ${String(enabled)}`].map((line) => line + eol).join('');
   return { text: start + (start.endsWith('\n') ? eol : eol + eol) + block, meaning: { ...meaning, overrides } };
 }
 
@@ -116,7 +117,7 @@ export function withOverride(text: string, file: RuleFile, id: string, enabled: 
  * What the rule will say once it is in a file. Throws BastionError InvalidArgument with the reader's own sentence, so a rule
  * that could not be read back is never written.
  */
-async function contentOf(rule: NewRule, parsers: RuleTextParsers, createdMs: number): Promise<RuleContent> {
+export async function contentOf(rule: NewRule, parsers: RuleTextParsers, createdMs: number): Promise<RuleContent> {
   if (rule.lifetime !== 'always' && !(rule.lifetime.until >= 0 && rule.lifetime.until <= LAST_TIME_MS)) {
     throw new BastionError('InvalidArgument', 'The end of the lifetime is not a time that a file can hold.');
   }
@@ -129,12 +130,24 @@ async function contentOf(rule: NewRule, parsers: RuleTextParsers, createdMs: num
   }
   const { content } = read;
   const isFaithful = content.id === rule.id && content.action === rule.action && content.enabled === rule.enabled
-    && content.name === (rule.name === '' ? rule.id : rule.name) && (content.path ?? '') === rule.path
-    && content.priority === rule.priority && content.group === rule.group && (content.user === '') === (rule.user === '')
-    && (content.address === null) === (rule.address === '') && (content.ports === null) === (rule.port === '')
-    && (content.protocols === null) === (rule.protocol === '') && (content.schedule === null) === (schedule.value === undefined);
+    && content.name === (rule.name === '' ? rule.id : rule.name) && (content.match.path ?? '') === rule.path
+    && content.priority === rule.priority && content.group === rule.group
+    && (content.match.schedule === undefined) === (schedule.value === undefined) && saysEachPart(content, rule);
   if (!isFaithful) throw new BastionError('InvalidArgument', 'A text of this rule cannot be written into a file as it is.');
   return content;
+}
+
+/** Every part that the rule names, and no other. */
+function saysEachPart({ match, user, profile }: RuleContent, rule: NewRule): boolean {
+  const pairs: readonly (readonly [unknown, unknown])[] = [
+    [user, rule.user], [profile, rule.profile], [match.address, rule.address], [match.ports, rule.port],
+    [match.protocols, rule.protocol], [match.pin, rule.pin], [match.includeChildren, rule.includeChildren],
+    [match.allScripts, rule.allScripts], [match.container, rule.container], [match.ancestor, rule.ancestor],
+    ...PROGRAM_KEYS.map(([key, part]) => [match[part], rule[key]] as const),
+    ...PLACE_KEYS.map((key) => [match[key], rule[key]] as const),
+  ];
+  const says = (value: unknown): boolean => value !== undefined && value !== '' && value !== false;
+  return pairs.every(([read, meant]) => says(read) === says(meant));
 }
 
 /** 9999-12-31T23:59:59Z: the last year that RFC 3339 can write. */

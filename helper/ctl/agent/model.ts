@@ -1,5 +1,6 @@
 /** The terminal agent's prompts: which one is shown, what is chosen, what a key does. No terminal and no clock in here. */
 import type { Answer, PromptEnd, PromptInfo } from '../../contract/types.ts';
+import { KERNEL_PATH } from '../../contract/vocabulary.ts';
 import type { Scope } from '../../contract/vocabulary.ts';
 import { parseLifetime } from '../text/duration.ts';
 
@@ -26,6 +27,8 @@ export interface Shown {
   readonly awakeAtMs: number;
   readonly lifetime: LifetimeChoice;
   readonly scope: Scope;
+  /** Also for what the program starts; counts where `offersChildren`. */
+  readonly children: boolean;
   readonly details: boolean;
   /** The answer is on its way. */
   readonly answering: boolean;
@@ -37,6 +40,7 @@ export type Effect =
   | { readonly kind: 'answer'; readonly shown: Shown; readonly answer: Answer }
   | { readonly kind: 'ended'; readonly prompt: PromptInfo; readonly why: PromptEnd }
   | { readonly kind: 'details'; readonly prompt: PromptInfo }
+  | { readonly kind: 'hold'; readonly nonce: string }
   | { readonly kind: 'quit' }
   | { readonly kind: 'stop' };
 
@@ -49,6 +53,16 @@ export function lifetimeChoices(prompt: PromptInfo): readonly LifetimeChoice[] {
   if (prompt.confidence !== 'certain' && free.length > 0) return free;
   const rest = EVERY_LIFETIME.filter((value) => !free.some((one) => one.value === value));
   return [...free, ...rest.map((value): LifetimeChoice => ({ value, free: false }))];
+}
+
+/** Can an answer for this long cover what the program starts? Not one that is for this process alone. */
+export function offersChildren(prompt: PromptInfo, lifetime: string): boolean {
+  return prompt.named_by !== undefined && prompt.named_by !== 'container' && prompt.path !== KERNEL_PATH && lifetime !== 'once' && lifetime !== 'process';
+}
+
+/** Is it wanted, and offered? */
+export function coversChildren({ prompt, lifetime, children }: Pick<Shown, 'prompt' | 'lifetime' | 'children'>): boolean {
+  return children && offersChildren(prompt, lifetime.value);
 }
 
 function proposedLifetime(prompt: PromptInfo): LifetimeChoice {
@@ -167,19 +181,24 @@ export class AgentModel {
 
   #promptKey(shown: Shown, key: string, nowMs: number): readonly Effect[] {
     const { prompt } = shown;
+    // Whoever looks around is deciding: the time starts anew.
+    const hold: Effect = { kind: 'hold', nonce: prompt.nonce };
     switch (key) {
       case 'a': return this.#answer(shown, 'allow', nowMs);
       case 'd':
       case 'enter': return this.#answer(shown, 'deny', nowMs);
       case 'l':
         this.#shown = { ...shown, lifetime: after(lifetimeChoices(prompt), (one) => one.value === shown.lifetime.value, shown.lifetime) };
-        return [];
+        return [hold];
       case 's':
         this.#shown = { ...shown, scope: after(prompt.scopes, (one) => one === shown.scope, shown.scope) };
-        return [];
+        return [hold];
+      case 'c':
+        if (offersChildren(prompt, shown.lifetime.value)) this.#shown = { ...shown, children: !shown.children };
+        return [hold];
       case 'i':
         this.#shown = { ...shown, details: true };
-        return shown.details ? [] : [{ kind: 'details', prompt }];
+        return shown.details ? [hold] : [{ kind: 'details', prompt }, hold];
       case 'n':
       case 'escape':
         if (nowMs < shown.awakeAtMs) return [];
@@ -193,7 +212,7 @@ export class AgentModel {
   #answer(shown: Shown, action: Answer['action'], nowMs: number): readonly Effect[] {
     if (nowMs < shown.awakeAtMs) return [];
     this.#shown = { ...shown, answering: true };
-    const answer: Answer = { action, scope: shown.scope, ...parseLifetime(shown.lifetime.value, nowMs) };
+    const answer: Answer = { action, scope: shown.scope, ...parseLifetime(shown.lifetime.value, nowMs), ...(coversChildren(shown) ? { include_children: true } : {}) };
     return [{ kind: 'answer', shown: this.#shown, answer }];
   }
 
@@ -207,6 +226,7 @@ export class AgentModel {
       awakeAtMs: nowMs + WAKE_MS,
       lifetime: proposedLifetime(prompt),
       scope: prompt.default_scope,
+      children: false,
       details: false,
       answering: false,
     };

@@ -9,7 +9,7 @@ import type { Context } from '../context.ts';
 import { RefusedError, UsageError } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import type { Keyboard } from '../io.ts';
-import { cutEnd, printable } from '../text/escape.ts';
+import { cutEnd, printable, wrapped } from '../text/escape.ts';
 import { answerSentence } from '../text/words.ts';
 import type { Verb } from '../tree.ts';
 import { AgentModel, WAKE_MS } from './model.ts';
@@ -135,6 +135,10 @@ class TerminalAgent {
       case 'answer':
         void this.#answer(effect.shown, effect.answer);
         return;
+      case 'hold':
+        // It may have ended meanwhile; then its end is told anyway.
+        this.#client.holdPrompt(effect.nonce).catch(() => undefined);
+        return;
       case 'quit':
         this.#quit();
         return;
@@ -162,8 +166,8 @@ class TerminalAgent {
     if (!lifetime.free) this.#keyboard?.suspend();
     try {
       await this.#client.answer(prompt.nonce, answer);
-      const sentence = printable(answerSentence(prompt, answer.action, scope, lifetime.value));
-      this.#screen.print([cutEnd(sentence, this.#screen.canvas().width)]);
+      const sentence = printable(answerSentence(prompt, answer.action, scope, lifetime.value, answer.include_children));
+      this.#screen.print(wrapped(sentence, this.#screen.canvas().width));
       this.#apply(this.#model.answered(prompt.nonce, io.now()));
     } catch (error: unknown) {
       const gone = (error instanceof BastionError && error.code === 'PromptGone') || error instanceof NotConnectedError;
@@ -209,7 +213,7 @@ async function run(context: Context): Promise<ExitCode> {
 export const agentVerb: Verb = {
   name: 'agent',
   about: 'Answer prompts in this terminal, one key each',
-  text: 'Keys: a allow, d or Enter deny, l for how long, s how wide, i details, n or Escape not now, b back to what was put '
+  text: 'Keys: a allow, d or Enter deny, l for how long, s how wide, c also what it starts, i details, n or Escape not now, b back to what was put '
     + 'aside, q quit. A key that decides works 400 ms after a prompt has appeared.',
   examples: ['agent', '--host admin@server.example agent'],
   run,

@@ -1,28 +1,16 @@
 /** What the terminal agent prints, as lines. Everything from outside is escaped; nothing is wider than asked. */
 import type { PromptEnd, PromptInfo } from '../../contract/types.ts';
-import { cutEnd, cutMiddle, displayWidth, printable } from '../text/escape.ts';
+import { cutEnd, cutMiddle, displayWidth, printable, wrapped } from '../text/escape.ts';
 import type { Format, Style } from '../text/format.ts';
 import { answerSentence, lifetimeWords, namedEndpoint, scopeWords, serviceWords, sourceWords } from '../text/words.ts';
+import { coversChildren, offersChildren } from './model.ts';
 import type { AgentModel, Shown } from './model.ts';
+import { ancestorWords, identityRows, promptWarning, startedBy } from './program.ts';
 
 export interface Canvas {
   readonly width: number;
   readonly style: Style;
   readonly format: Format;
-}
-
-/** The last part of a path, for "started by". */
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-function warning(prompt: PromptInfo): string {
-  if (prompt.forwarded_from !== undefined) return 'This machine only passes the connection on; which program makes it cannot be told.';
-  switch (prompt.confidence) {
-    case 'certain': return '';
-    case 'likely': return 'Which program this is was read from /proc; a program of the same user could deceive there.';
-    case 'unknown': return 'Which program this is could not be found out.';
-  }
 }
 
 function names(prompt: PromptInfo): string {
@@ -32,18 +20,16 @@ function names(prompt: PromptInfo): string {
 /** The lines that say who wants to go where; printed once, they stay in the scrollback. */
 export function promptLines(prompt: PromptInfo, canvas: Canvas): readonly string[] {
   const { width, style } = canvas;
-  const parent = prompt.ancestors[0];
-  const startedBy = parent === undefined ? '' : `, started by ${baseName(parent.path) || parent.command || String(parent.pid)}`;
   const count = prompt.count > 1 ? `, ${canvas.format.count(prompt.count)} connections` : '';
-  const problem = warning(prompt);
+  const problem = promptWarning(prompt);
   const fit = (text: string): string => cutEnd(text, width);
   return [
     '',
     style.strong(fit(`${printable(prompt.application)} wants to connect`)),
     `  ${style.strong(cutMiddle(printable(names(prompt)), width - 2))}`,
-    `  ${cutEnd(printable(`${serviceWords(prompt.protocol, prompt.port)}${startedBy}${count}`), width - 2)}`,
+    `  ${cutEnd(printable(`${serviceWords(prompt.protocol, prompt.port)}${startedBy(prompt)}${count}`), width - 2)}`,
     ...(prompt.path === '' ? [] : [`  ${style.faint(cutMiddle(printable(prompt.path), width - 2))}`]),
-    ...(problem === '' ? [] : [`  ${style.warn(cutEnd(problem, width - 2))}`]),
+    ...(problem === '' ? [] : wrapped(printable(problem), width - 2).map((line) => `  ${style.warn(line)}`)),
   ];
 }
 
@@ -55,12 +41,14 @@ export function detailLines(prompt: PromptInfo, canvas: Canvas): readonly string
           ['Process', `${String(prompt.pid)}, calls itself ${prompt.command}`],
           ['User', `${prompt.user} (${String(prompt.uid)})`],
           ['Path', prompt.path || 'unknown'],
+          ...identityRows(prompt),
         ] as const
       : [['From', prompt.forwarded_from]] as const),
+    ...(prompt.container === undefined ? [] : [['Container', prompt.container], ['Image', prompt.image ?? '']] as const),
     ['Address', `${prompt.address}, ${prompt.protocol}${prompt.port === 0 ? '' : ` ${String(prompt.port)}`}`],
     ...prompt.names.map((name, index) => [index === 0 ? 'Names' : '', `${name}${sourceWords(prompt.name_sources[index])}`] as const),
     ['Known by', `${prompt.evidence}, ${prompt.confidence}`],
-    ...prompt.ancestors.map((one, index) => ['Parent', `${'  '.repeat(index)}${one.path || one.command} (${String(one.pid)})`] as const),
+    ...prompt.ancestors.map((one, index) => ['Parent', `${'  '.repeat(index)}${ancestorWords(one)} (${String(one.pid)})`] as const),
   ];
   return rows.map(([name, value]) => `  ${canvas.style.faint(name.padEnd(9))} ${cutEnd(printable(value), canvas.width - 12)}`);
 }
@@ -115,6 +103,7 @@ function promptKeys(shown: Shown, model: AgentModel, nowMs: number, canvas: Canv
     keyItem(style, 'd', 'deny'),
     keyItem(style, 'l', `for: ${lifetimeWords(lifetime.value)}${cost}`),
     ...(prompt.scopes.length > 1 ? [keyItem(style, 's', `to: ${scopeWords(shown.scope, prompt)}`)] : []),
+    ...(offersChildren(prompt, lifetime.value) ? [keyItem(style, 'c', `what it starts: ${shown.children ? 'too' : 'no'}`)] : []),
     ...(shown.details ? [] : [keyItem(style, 'i', 'details')]),
     keyItem(style, 'n', 'not now'),
     { plain: left, styled: style.warn(left) },
@@ -135,6 +124,6 @@ export function liveLines(model: AgentModel, nowMs: number, canvas: Canvas): rea
   if (shown.answering) return [cutEnd('One moment.', width)];
   // The keys appear when they work, so that nobody presses one that is not heard.
   if (nowMs < shown.awakeAtMs) return [];
-  const sentence = answerSentence(shown.prompt, 'allow', shown.scope, shown.lifetime.value);
-  return [`  ${style.faint(cutEnd(`Allow: ${printable(sentence)}`, width - 2))}`, ...promptKeys(shown, model, nowMs, canvas)];
+  const sentence = answerSentence(shown.prompt, 'allow', shown.scope, shown.lifetime.value, coversChildren(shown));
+  return [...wrapped(`Allow: ${printable(sentence)}`, width - 2).map((line) => `  ${style.faint(line)}`), ...promptKeys(shown, model, nowMs, canvas)];
 }

@@ -1,34 +1,18 @@
 /** What can be looked at without the helper: kernel, tools, unit, bus, files; each finding with what to do about it. */
 import { BUS_NAME } from '../../contract/names.ts';
+import { ownFilesProblem, ownFilesRemedy } from '../../adapters/own-files.ts';
+import { awayChecks } from './away.ts';
+import { UNIT, failed, ok, unknown } from './finding.ts';
+import type { Finding } from './finding.ts';
 import type { FileFacts, Probe } from './probe.ts';
-
-export interface Finding {
-  readonly name: string;
-  /** `unknown`: cannot be told without more rights, or on this kind of system. */
-  readonly result: 'ok' | 'failed' | 'unknown';
-  readonly detail: string;
-  /** What to do; '' when there is nothing to do. */
-  readonly remedy: string;
-}
 
 type CheckFunction = (probe: Probe) => Promise<Finding | readonly Finding[]>;
 
 const OLDEST_KERNEL = [6, 1] as const;
-export const UNIT = 'bastion-firewall.service';
 const CONFIG_FOLDER = '/etc/bastion';
 /** Permissions that a group or others may not have on what decides about traffic. */
 const WRITABLE_BY_OTHERS = 0o022;
 const READABLE_BY_OTHERS = 0o004;
-
-function ok(name: string, detail: string): Finding {
-  return { name, result: 'ok', detail, remedy: '' };
-}
-function failed(name: string, detail: string, remedy: string): Finding {
-  return { name, result: 'failed', detail, remedy };
-}
-function unknown(name: string, detail: string, remedy = ''): Finding {
-  return { name, result: 'unknown', detail, remedy };
-}
 
 async function kernel(probe: Probe): Promise<Finding> {
   const [major = 0, minor = 0] = probe.kernelRelease.split('.').map((part) => Number.parseInt(part, 10));
@@ -168,6 +152,7 @@ async function configuration(probe: Probe): Promise<readonly Finding[]> {
     [CONFIG_FOLDER, 'folder', '755'],
     [`${CONFIG_FOLDER}/bastion.toml`, 'file', '640'],
     [rulesFolder, 'folder', '755'],
+    ...((await probe.names(CONFIG_FOLDER)).includes('applications.toml') ? [[`${CONFIG_FOLDER}/applications.toml`, 'file', '640'] as const] : []),
     ...ruleFiles.map((name) => [`${rulesFolder}/${name}`, 'file', '640'] as const),
   ];
   return Promise.all(wanted.map(async ([path, kind, mode]) => {
@@ -191,11 +176,19 @@ async function predecessor(probe: Probe): Promise<readonly Finding[]> {
   )];
 }
 
+async function productFiles(probe: Probe): Promise<Finding> {
+  const name = 'installed files';
+  const found = await probe.ownFiles();
+  if (found.record === null) return unknown(name, 'there is no list to verify them by');
+  const problem = ownFilesProblem(found);
+  return problem === '' ? ok(name, `${String(found.checked)} are as they were installed`) : failed(name, problem, ownFilesRemedy(found));
+}
+
 /** All local checks, in the order in which things build on one another. `address` is the bus that is used. */
 export async function localChecks(probe: Probe, address: string): Promise<readonly Finding[]> {
   const checks: readonly CheckFunction[] = [
     kernel, typeInformation, lockdown, mounts, queueModule, bpfMatch, tools, (one) => bus(one, address), installed, unit,
-    predecessor, configuration,
+    awayChecks, predecessor, configuration, productFiles,
   ];
   return (await Promise.all(checks.map((check) => check(probe)))).flat();
 }

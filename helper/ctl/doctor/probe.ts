@@ -3,7 +3,10 @@ import { execFile } from 'node:child_process';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { verifyOwnFiles } from '../../adapters/own-files.ts';
+import type { OwnFiles } from '../../adapters/own-files.ts';
 
 export interface FileFacts {
   readonly kind: 'file' | 'folder' | 'link' | 'other';
@@ -32,6 +35,8 @@ export interface Probe {
   run(program: string, args: readonly string[]): Promise<CommandResult>;
   /** Does somebody listen on this unix socket? */
   listens(socketPath: string): Promise<boolean>;
+  /** The files of the product that this program belongs to. */
+  ownFiles(): Promise<OwnFiles>;
 }
 
 const READ_LIMIT_BYTES = 1_048_576;
@@ -113,5 +118,7 @@ export function systemProbe(): Probe {
     },
     run,
     listens,
+    // This bundle is build/ctl/main.mjs, or /usr/lib/bastion/ctl/main.mjs.
+    ownFiles: () => verifyOwnFiles({ productDir: dirname(dirname(fileURLToPath(import.meta.url))) }),
   };
 }

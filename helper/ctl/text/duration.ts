@@ -81,3 +81,11 @@ function dateMs(text: string): number | null {
   const ms = Date.parse(`${match[1] ?? ''}T${match[2] ?? '00:00'}${match[3] ?? ''}`);
   return Number.isNaN(ms) ? null : ms;
 }
+
+/** ms since 1970 of a span that ends now (`2h`: two hours ago) or of a date, as in `parseLifetime`. Throws UsageError. */
+export function timeAt(what: string, text: string, nowMs: number): number {
+  const spanMs = /^\d+$/.test(text) ? null : durationMs(text);
+  const ms = spanMs === null ? dateMs(text) : nowMs - spanMs;
+  if (ms === null || ms < 0) throw new UsageError(`${what}: '${text}' is neither a time like 30m, 2h or 1d ago, nor a date like 2027-01-31T12:00`);
+  return ms;
+}

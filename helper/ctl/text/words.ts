@@ -1,10 +1,11 @@
 /** The firewall's words as sentences and labels for people. */
 import type { PromptInfo, RuleInfo } from '../../contract/types.ts';
 import type { NameSource, RuleAction, Scope } from '../../contract/vocabulary.ts';
+import { conditionWords, placeWords, programWords } from './rule-words.ts';
 
 const SERVICES: Readonly<Record<string, string>> = {
   'tcp/20': 'file transfer', 'tcp/21': 'file transfer', 'tcp/22': 'remote login', 'tcp/23': 'remote login, not encrypted',
-  'tcp/25': 'mail', 'udp/53': 'name lookup', 'tcp/53': 'name lookup', 'udp/67': 'network set-up', 'udp/68': 'network set-up',
+  'tcp/25': 'mail', 'udp/53': 'name lookup', 'tcp/53': 'name lookup', 'udp/67': 'network setup', 'udp/68': 'network setup',
   'tcp/80': 'web, not encrypted', 'tcp/110': 'mail', 'udp/123': 'time', 'tcp/143': 'mail', 'tcp/389': 'directory',
   'tcp/443': 'encrypted web', 'udp/443': 'encrypted web', 'tcp/445': 'file sharing', 'tcp/465': 'mail', 'tcp/587': 'mail',
   'tcp/631': 'printing', 'tcp/636': 'directory', 'tcp/853': 'encrypted name lookup', 'tcp/993': 'mail', 'tcp/995': 'mail',
@@ -43,11 +44,16 @@ function hasPort(prompt: PromptInfo): boolean {
   return prompt.protocol === 'tcp' || prompt.protocol === 'udp';
 }
 
+/** What scope `domain` stands for: `*.example.org`, with the name itself where that is `example.org`. */
+function domainWords({ pattern = '', by_name: name = '' }: PromptInfo): string {
+  return pattern === `*.${name}` ? `${name} and ${pattern}` : pattern;
+}
+
 /** A scope of an answer as the choice names it: `this host`, `any host on this port`. */
 export function scopeWords(scope: Scope, prompt: PromptInfo): string {
   switch (scope) {
     case 'host': return 'this host';
-    case 'domain': return 'this name and the names below it';
+    case 'domain': return domainWords(prompt);
     case 'port': return hasPort(prompt) ? 'any host on this port' : 'any host';
     case 'any': return 'anything';
   }
@@ -57,25 +63,33 @@ const MAY: Readonly<Record<RuleAction, string>> = {
   allow: 'may', deny: 'may not', drop: 'may not (in silence)', ask: 'asks before it may',
 };
 
-/** A lookup is for the name when it is answered once; what lasts is about the name server, whatever it is asked for. */
+/** A lookup is for its name, by whichever port it is reached then; without a name that counts, for the name server. */
+function lookupWords(scope: 'host' | 'domain', prompt: PromptInfo, lifetime: string): string {
+  if (lifetime === 'once') return `reach ${prompt.destination}`;
+  if (scope === 'domain') return `reach ${domainWords(prompt)} on any port`;
+  return prompt.by_name === undefined ? `reach the name server ${prompt.address}` : `reach ${prompt.by_name} on any port`;
+}
+
 function targetWords(scope: Scope, prompt: PromptInfo, lifetime: string): string {
-  if (prompt.is_lookup && scope === 'host') return lifetime === 'once' ? `reach ${prompt.destination}` : `reach the name server ${prompt.address}`;
+  if (prompt.is_lookup && (scope === 'host' || scope === 'domain')) return lookupWords(scope, prompt, lifetime);
   const where = hasPort(prompt) ? ` on port ${String(prompt.port)}` : ` by ${prompt.protocol}`;
   switch (scope) {
     case 'host': return `reach ${prompt.destination}${where}`;
-    case 'domain': return `reach ${prompt.destination} and the names below it${where}`;
+    case 'domain': return `reach ${domainWords(prompt)}${where}`;
     case 'port': return `reach any host${where}`;
     case 'any': return 'reach anything';
   }
 }
 
 /** The rule that an answer makes, in one sentence: `curl may reach example.org on port 443 while it runs.` */
-export function answerSentence(prompt: PromptInfo, action: RuleAction, scope: Scope, lifetime: string): string {
+export function answerSentence(prompt: PromptInfo, action: RuleAction, scope: Scope, lifetime: string, children = false): string {
   const when = lifetime === 'always' ? '' : lifetime === 'once' ? ' this once' : ` ${forHowLong(lifetime)}`;
   const always = lifetime === 'always' ? ' always' : '';
   const may = action === 'allow' ? `may${always}` : lifetime === 'always' ? 'may never' : 'may not';
-  const sentence = `${prompt.application} ${may} ${targetWords(scope, prompt, lifetime)}${when}.`;
-  const follows = action === 'allow' && prompt.is_lookup && lifetime !== 'once' && scope !== 'any';
+  const started = children ? ` ${action === 'allow' ? 'So may' : 'Nor may'} the programs that it starts.` : '';
+  const sentence = `${prompt.application} ${may} ${targetWords(scope, prompt, lifetime)}${when}.${started}`;
+  const named = prompt.by_name !== undefined && (scope === 'host' || scope === 'domain');
+  const follows = action === 'allow' && prompt.is_lookup && lifetime !== 'once' && scope !== 'any' && !named;
   return follows ? `${sentence} This once it may reach ${prompt.destination} too.` : sentence;
 }
 
@@ -106,10 +120,11 @@ function forHowLong(lifetime: string): string {
 
 /** A rule as one sentence: `/usr/bin/curl may reach 192.0.2.0/24 on port 443 by tcp, as user alice.` */
 export function ruleSentence(rule: RuleInfo): string {
-  const to = rule.address === '' ? 'any address' : rule.address;
+  const to = placeWords(rule) || 'any address';
   const port = rule.port === '' ? '' : ` on port ${rule.port}`;
   const protocol = rule.protocol === '' ? '' : ` by ${rule.protocol}`;
   const user = rule.user === '' ? '' : `, as user ${rule.user}`;
   const schedule = rule.schedule === '' ? '' : `, ${rule.schedule}`;
-  return `${rule.path === '' ? 'Any program' : rule.path} ${MAY[rule.action]} reach ${to}${port}${protocol}${user}${schedule}.`;
+  const conditions = conditionWords(rule).map((one) => `, ${one}`).join('');
+  return `${programWords(rule) || 'Any program'} ${MAY[rule.action]} reach ${to}${port}${protocol}${conditions}${user}${schedule}.`;
 }

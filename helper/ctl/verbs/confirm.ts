@@ -27,3 +27,19 @@ export async function confirmWithin(context: Context, question: string, ms: numb
     io.out('\n');
   }
 }
+
+/** Asks on the terminal, for as long as it takes. True for `y`; false for any other key, or when the process is told to stop. */
+export async function confirm(context: Context, question: string): Promise<boolean> {
+  const { io } = context;
+  let decide: (yes: boolean) => void = () => undefined;
+  const decided = new Promise<boolean>((resolve) => (decide = resolve));
+  const keyboard = io.keyboard((key) => decide(key === 'y'));
+  void io.untilStopped().then(() => decide(false));
+  io.out(`${question} [y/N] `);
+  try {
+    return await decided;
+  } finally {
+    keyboard.close();
+    io.out('\n');
+  }
+}

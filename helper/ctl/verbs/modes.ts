@@ -1,44 +1,18 @@
-/** mode, pause, resume, off, reload, log-level: what the helper is told as a whole. */
+/** mode, trial, pause, resume, off, reload, log-level: what the helper is told as a whole. */
 import { EXIT } from '../../contract/names.ts';
 import { MODES } from '../../contract/vocabulary.ts';
-import type { Mode } from '../../contract/vocabulary.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { requireDurationMs } from '../text/duration.ts';
 import type { Invocation, Verb } from '../tree.ts';
-import { confirmWithin } from './confirm.ts';
 import { oneOf, textOption } from './options.ts';
 import { loadErrorLine } from './status.ts';
+import { modeSentence, trialMs, trialVerb, tryMode } from './trial.ts';
 
-/** Shorter leaves no time to find out; longer than an hour is no trial any more. */
-const CONFIRM_LIMITS_MS = { low: 5000, high: 3_600_000 } as const;
 const PAUSE_LIMITS_MS = { low: 1000, high: 86_400_000 } as const;
 const DEFAULT_PAUSE = '5m';
 const LOG_LEVELS = ['error', 'warning', 'info', 'debug'] as const;
-
-/** What the mode means from now on. */
-function modeSentence(mode: Mode): string {
-  return mode === 'enforcing' ? 'Mode is enforcing: programs without a rule are held until they are answered.'
-    : 'Mode is learning: programs without a rule may connect, and it is recorded. Deny rules still hold.';
-}
-
-async function keepOrGoBack(context: Context, wanted: Mode, before: Mode | 'off', confirmMs: number): Promise<ExitCode> {
-  const client = await context.privilegedClient();
-  if (await confirmWithin(context, `Keep mode ${wanted}?`, confirmMs)) {
-    await client.setMode(wanted);
-    context.say(`Mode ${wanted} stays.`);
-    return EXIT.done;
-  }
-  // It would go back by itself at the end of the time; somebody who says no does not want to wait for that.
-  if (before === 'off') {
-    context.say('The firewall goes off again by itself.');
-    return EXIT.refused;
-  }
-  if (before !== wanted) await client.setMode(before);
-  context.say(`Mode is ${before} again.`);
-  return EXIT.refused;
-}
 
 async function mode(context: Context, { args, options }: Invocation): Promise<ExitCode> {
   const confirm = textOption(options, 'confirm');
@@ -50,26 +24,11 @@ async function mode(context: Context, { args, options }: Invocation): Promise<Ex
     return EXIT.done;
   }
   const wanted = oneOf('mode', args[0], MODES);
+  if (confirm !== undefined) return tryMode(context, wanted, trialMs('--confirm', confirm));
   const client = await context.privilegedClient();
-  if (confirm === undefined) {
-    await client.setMode(wanted);
-    context.result({ mode: wanted }, modeSentence(wanted));
-    return EXIT.done;
-  }
-  const confirmMs = requireDurationMs('--confirm', confirm, CONFIRM_LIMITS_MS.low, CONFIRM_LIMITS_MS.high);
-  const { mode: modeBefore, state } = await client.status();
-  const before = state === 'off' ? state : modeBefore;
-  const confirmSeconds = Math.round(confirmMs / 1000);
-  await client.setMode(wanted, { confirmSeconds });
-  if (context.options.json || !context.io.stdinIsTerminal || !context.io.stdoutIsTerminal) {
-    context.result(
-      { mode: wanted, confirm_seconds: confirmSeconds, before },
-      `${modeSentence(wanted)} It goes back to ${before} in ${context.format.span(confirmMs)}, unless you say: bastionctl mode ${wanted}`,
-    );
-    return EXIT.done;
-  }
-  context.say(modeSentence(wanted));
-  return keepOrGoBack(context, wanted, before, confirmMs);
+  await client.setMode(wanted);
+  context.result({ mode: wanted }, modeSentence(wanted));
+  return EXIT.done;
 }
 
 async function pause(context: Context, { args }: Invocation): Promise<ExitCode> {
@@ -93,10 +52,18 @@ async function resume(context: Context): Promise<ExitCode> {
   return EXIT.done;
 }
 
+async function endSafeguard(context: Context): Promise<ExitCode> {
+  const client = await context.privilegedClient();
+  await client.endSafeguard();
+  const { state } = await client.status();
+  context.result({ state }, `The safeguard is not on. State is ${state}.`);
+  return EXIT.done;
+}
+
 async function off(context: Context): Promise<ExitCode> {
   const client = await context.privilegedClient();
   await client.off();
-  context.result({ state: 'off' }, 'The firewall is off: nothing is filtered on this machine. Back with: bastionctl mode enforcing');
+  context.result({ state: 'off' }, 'The firewall is off: nothing is filtered on this machine until it restarts. Back before: bastionctl mode enforcing');
   return EXIT.done;
 }
 
@@ -133,6 +100,7 @@ export const modeVerbs: readonly Verb[] = [
     examples: ['mode', 'mode learning', 'mode enforcing --confirm 60'],
     run: mode,
   },
+  trialVerb,
   {
     name: 'pause',
     about: 'Let everything connect for a while, except what a rule denies',
@@ -141,6 +109,13 @@ export const modeVerbs: readonly Verb[] = [
     run: pause,
   },
   { name: 'resume', about: 'End a pause', examples: ['resume'], run: resume },
+  {
+    name: 'end-safeguard',
+    about: 'Ask about new connections again, although there were too many',
+    text: 'The safeguard also ends by itself when it has been quiet for a while, and begins again where the storm goes on.',
+    examples: ['end-safeguard'],
+    run: endSafeguard,
+  },
   {
     name: 'off',
     about: 'Take the firewall off this machine until a mode is set again',

@@ -2,7 +2,8 @@
 import type { PacketInfo } from '../../contract/client.ts';
 import type { FlowInfo } from '../../contract/types.ts';
 import { NotConnectedError } from '../../contract/client.ts';
-import { EXIT } from '../../contract/names.ts';
+import { flowJson } from '../../contract/flow-export.ts';
+import { EXIT, UNKNOWN_UID } from '../../contract/names.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../errors.ts';
 import { jsonText, printable } from '../text/escape.ts';
@@ -14,22 +15,9 @@ import { actionPaint } from './rules.ts';
 /** Output that waits for a slow reader; what comes on top of it is counted and left out. */
 export const PENDING_LIMIT_BYTES = 1_048_576;
 
-/** What the helper sends for a user that it does not know. */
-const UNKNOWN_UID = 0xffff_ffff;
-
 /** The uid for people, '' for one that is not known. */
 export function uidText(uid: number): string {
   return uid === UNKNOWN_UID ? '' : String(uid);
-}
-
-/** JSON of a flow; the keys are stable. */
-export function flowJson(flow: FlowInfo): unknown {
-  return {
-    id: flow.id, time_ms: flow.time_ms, application: flow.application, path: flow.path, uid: flow.uid, pid: flow.pid,
-    source_address: flow.source_address, source_port: flow.source_port, address: flow.address, port: flow.port,
-    protocol: flow.protocol, host: flow.host, names: flow.names, name_sources: flow.name_sources, interface: flow.interface, length: flow.length, action: flow.action,
-    reason: flow.reason, rule_id: flow.rule_id, confidence: flow.confidence, evidence: flow.evidence,
-  };
 }
 
 /** JSON of a packet; the keys are stable. */
@@ -41,6 +29,13 @@ export function packetJson(packet: PacketInfo): unknown {
   };
 }
 
+/** `ended after 2 s, sent 1.2 kB, received 30 kB`; '' of a connection that is open, or was not counted. */
+function endText({ format }: Context, flow: FlowInfo): string {
+  if (flow.ended_ms === undefined) return '';
+  const lasted = format.span(Math.max(0, flow.ended_ms - flow.time_ms));
+  return `ended after ${lasted}, sent ${format.size(flow.sent_bytes ?? 0)}, received ${format.size(flow.received_bytes ?? 0)}`;
+}
+
 /** `12:00:01.123  allow  curl  ->  example.org (192.0.2.1:443)  tcp  alice  rule web  f7`, escaped. */
 export function flowLine(context: Context, flow: FlowInfo): string {
   const where = endpoint(flow.address, flow.port, flow.protocol);
@@ -49,12 +44,13 @@ export function flowLine(context: Context, flow: FlowInfo): string {
     context.style.faint(context.format.clock(flow.time_ms)),
     actionPaint(context, flow.action)(flow.action.padEnd(5)),
     context.style.strong(printable(flow.application)),
-    '->',
+    flow.direction === 'in' ? '<-' : '->',
     printable(namedEndpoint(flow.host, flow.name_sources[0], where)),
     printable(flow.protocol),
     `uid ${uidText(flow.uid) || 'unknown'}`,
     context.style.faint(printable(`[${why}]`)),
     context.style.faint(printable(flow.id)),
+    ...(flow.ended_ms === undefined ? [] : [context.style.faint(endText(context, flow))]),
   ].join('  ');
 }
 
@@ -155,7 +151,7 @@ async function run(context: Context, { options }: Invocation): Promise<ExitCode>
 export const monitor: Verb = {
   name: 'monitor',
   about: 'Show connections as they are decided',
-  text: 'With --json one object on each line. Ends with Ctrl-C.',
+  text: 'A TCP connection that lasts is shown again when it has ended, under the same name. With --json one object on each line. Ends with Ctrl-C.',
   options: [
     { name: 'packets', about: 'show instead each packet that reaches the helper: size, addresses, ports, protocol' },
     { name: 'count', short: 'n', value: 'NUMBER', about: 'end after so many lines' },

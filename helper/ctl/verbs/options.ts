@@ -34,9 +34,10 @@ export function oneOf<const V extends readonly string[]>(what: string, text: str
   return found;
 }
 
-/** The uid of a number or of a name that this machine knows; throws UsageError. */
-export async function uidOf(text: string): Promise<number> {
+/** The uid of a number or of a name that this machine knows; throws UsageError. `elsewhere`: names mean users of another machine. */
+export async function uidOf(text: string, elsewhere: boolean): Promise<number> {
   if (/^\d+$/.test(text)) return wholeNumber('--user', text, 0, 0xffff_fffe);
+  if (elsewhere) throw new UsageError('--user: with --host the number is needed, because the users of that machine are not known here');
   if (/^[\w][\w.-]{0,63}\$?$/.test(text)) {
     const found = await execute('id', ['-u', '--', text], { timeout: 5000 }).catch(() => null);
     if (found !== null && /^\d+\n$/.test(found.stdout)) return Number(found.stdout);

@@ -1,11 +1,13 @@
 /** prompts: what waits for an answer, and answering it. */
 import type { HelperClient } from '../../contract/client.ts';
+import { DISMISS_LIMIT } from '../../contract/types.ts';
 import type { Answer, PromptInfo } from '../../contract/types.ts';
 import { EXIT } from '../../contract/names.ts';
 import { BastionError } from '../../contract/errors.ts';
 import { SCOPES } from '../../contract/vocabulary.ts';
 import { readAll } from '../context.ts';
 import type { Context } from '../context.ts';
+import { offersChildren } from '../agent/model.ts';
 import { UsageError } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
 import { parseLifetime } from '../text/duration.ts';
@@ -18,7 +20,18 @@ import { oneOf, textOption } from './options.ts';
 
 const ANSWERS = ['allow', 'deny', 'drop'] as const;
 
-/** JSON of a prompt: exactly these keys, relied on from outside. `expires_in_ms` is 0 for one that has expired. */
+/** What is known of the program; '' and false where it is not. */
+function programJson(prompt: PromptInfo): object {
+  return {
+    path: prompt.path, confidence: prompt.confidence, package: prompt.package ?? '', flatpak: prompt.flatpak ?? '', snap: prompt.snap ?? '',
+    appimage: prompt.appimage ?? '', interpreter: prompt.interpreter ?? false, script: prompt.script ?? '',
+    script_evidence: prompt.script_evidence ?? '', sha256: prompt.sha256 ?? '', integrity: prompt.integrity ?? '', trusted: prompt.trusted ?? false,
+    named_by: prompt.named_by ?? '', container: prompt.container ?? '', image: prompt.image ?? '',
+    ancestors: prompt.ancestors.map(({ pid, path, command, script = '' }) => ({ pid, path, command, script })),
+  };
+}
+
+/** JSON of a prompt: these keys, relied on from outside. `expires_in_ms` is 0 for one that has expired. */
 export function promptJson(prompt: PromptInfo): unknown {
   return {
     id: prompt.id,
@@ -30,6 +43,7 @@ export function promptJson(prompt: PromptInfo): unknown {
     uid: prompt.uid,
     count: prompt.count,
     expires_in_ms: prompt.expires_in_ms,
+    ...programJson(prompt),
   };
 }
 
@@ -70,8 +84,12 @@ async function list(context: Context, { options }: Invocation): Promise<ExitCode
 
 async function findPrompt(client: HelperClient, id: string): Promise<PromptInfo> {
   const found = (await readAll((limit, cursor) => client.listPrompts(limit, cursor))).find((prompt) => prompt.id === id);
-  if (found === undefined) throw new BastionError('NotFound', `There is no prompt '${id}'; it may have been answered already.`);
+  if (found === undefined) throw noPrompt(id);
   return found;
+}
+
+function noPrompt(id: string): BastionError {
+  return new BastionError('NotFound', `There is no prompt '${id}'; it may have been answered already.`);
 }
 
 /**
@@ -91,7 +109,13 @@ export function answerFor(prompt: PromptInfo, action: Answer['action'], options:
   if (scopeText !== undefined && !prompt.scopes.includes(scope)) {
     throw new UsageError(`--scope: this prompt can be answered for ${prompt.scopes.join(', ')}`);
   }
-  return { action, scope, ...parseLifetime(textOption(options, 'lifetime') ?? freeLifetime(prompt), nowMs) };
+  const answer: Answer = { action, scope, ...parseLifetime(textOption(options, 'lifetime') ?? freeLifetime(prompt), nowMs) };
+  if (options['children'] !== true) return answer;
+  if (!offersChildren(prompt, answer.lifetime ?? '')) {
+    const why = prompt.named_by === undefined || prompt.named_by === 'container' ? 'this program could not be named by a rule' : `not with the lifetime ${answer.lifetime ?? ''}, which is for this process alone`;
+    throw new UsageError(`--children: ${why}`);
+  }
+  return { ...answer, include_children: true };
 }
 
 async function answer(context: Context, { args, options }: Invocation): Promise<ExitCode> {
@@ -107,7 +131,7 @@ async function answer(context: Context, { args, options }: Invocation): Promise<
     context.json({ rule_id, flows });
     return EXIT.done;
   }
-  context.say(answerSentence(prompt, action, wanted.scope ?? prompt.default_scope, lifetimeName(wanted, lifetime)));
+  context.say(answerSentence(prompt, action, wanted.scope ?? prompt.default_scope, lifetimeName(wanted, lifetime), wanted.include_children));
   if (rule_id !== '') context.say(`Rule ${rule_id} says so; take it back with: bastionctl rules remove ${rule_id}`);
   if (prompt.status === 'expired' && action === 'allow') {
     context.say(`Its connection had been refused already: try again in ${prompt.application}.`);
@@ -119,9 +143,32 @@ function lifetimeName(wanted: Answer, text: string | undefined): string {
   return wanted.lifetime === 'until' ? text ?? 'a while' : wanted.lifetime ?? 'once';
 }
 
+/** What still waits is not dismissed: it runs out of time by itself, or is answered. */
+async function dismiss(context: Context, { args, options }: Invocation): Promise<ExitCode> {
+  const all = options['all'] === true;
+  if (all === args.length > 0) throw new UsageError('name the prompts, or give --all for every expired one');
+  const client = await context.privilegedClient();
+  const every = await readAll((limit, cursor) => client.listPrompts(limit, cursor));
+  const wanted = all ? every.filter(({ status }) => status === 'expired') : args.map((id) => expiredOf(every, id));
+  let dismissed = 0;
+  for (let from = 0; from < wanted.length; from += DISMISS_LIMIT) {
+    dismissed += await client.dismissPrompts(wanted.slice(from, from + DISMISS_LIMIT).map(({ nonce }) => nonce));
+  }
+  const count = dismissed === 1 ? '1 prompt' : `${context.format.count(dismissed)} prompts`;
+  context.result({ dismissed }, dismissed === 0 ? 'Nothing was there to be dismissed.' : `Dismissed ${count}; nothing was answered.`);
+  return EXIT.done;
+}
+
+function expiredOf(every: readonly PromptInfo[], id: string): PromptInfo {
+  const found = every.find((prompt) => prompt.id === id);
+  if (found === undefined) throw noPrompt(id);
+  if (found.status !== 'expired') throw new UsageError(`the prompt '${id}' still waits; answer it with: bastionctl prompts answer ${id} deny`);
+  return found;
+}
+
 export const prompts: Noun = {
   name: 'prompts',
-  about: 'List and answer what waits',
+  about: 'List, answer and dismiss what waits',
   verbs: [
     {
       name: 'list',
@@ -142,13 +189,24 @@ export const prompts: Noun = {
       options: [
         { name: 'lifetime', value: 'TIME', about: 'once, process, session, boot, always, a time like 1h, or a date' },
         { name: 'scope', value: 'SCOPE', about: 'how wide it reaches', choices: SCOPES },
+        { name: 'children', about: 'also for programs that it starts; not with once and process' },
       ],
       examples: [
         'prompts answer p7 allow',
         'prompts answer p7 allow --lifetime always --scope port',
         'prompts answer p7 deny --lifetime 1h',
+        'prompts answer p7 allow --lifetime always --children',
       ],
       run: answer,
+    },
+    {
+      name: 'dismiss',
+      about: 'Take expired prompts out of the inbox without an answer',
+      text: 'It decides nothing: the program is asked about again at its next attempt.',
+      args: [{ name: 'id', about: 'id of the prompt', optional: true, variadic: true, kind: 'prompt' }],
+      options: [{ name: 'all', about: 'every expired one' }],
+      examples: ['prompts dismiss p7', 'prompts dismiss --all'],
+      run: dismiss,
     },
   ],
 };

@@ -17,16 +17,45 @@ export const RULE_ACTION_ARGUMENT = {
 
 export const RULE_OPTIONS: readonly OptionSpec[] = [
   { name: 'application', value: 'PATH', about: "the program; 'kernel' is the kernel itself", kind: 'file' },
+  { name: 'package', value: 'NAME', about: 'programs of this package' },
+  { name: 'flatpak', value: 'ID', about: 'this Flatpak application' },
+  { name: 'snap', value: 'NAME', about: 'this snap' },
+  { name: 'appimage', value: 'PATH', about: 'this AppImage', kind: 'file' },
+  { name: 'script', value: 'PATH', about: 'this script, whichever interpreter runs it', kind: 'file' },
+  { name: 'sha256', value: 'HASH', about: 'only with this SHA-256' },
+  { name: 'container', value: 'NAME', about: 'this container of Docker or Podman, or web-* for several' },
+  { name: 'pin', about: 'only while its file is the trusted one' },
+  { name: 'include-children', about: 'also the programs that it starts' },
+  { name: 'all-scripts', about: 'whatever script the interpreter runs' },
+  { name: 'ancestor', value: 'PROGRAM', about: 'only if started by it: path:/usr/bin/make, package:NAME, ...' },
   { name: 'to', value: 'ADDRESS', about: 'address or prefix: 192.0.2.7, 2001:db8::/32' },
+  { name: 'domain', value: 'NAME', about: 'example.org, or *.example.org for all below it' },
+  { name: 'list', value: 'ID', about: 'destinations of this list' },
+  { name: 'zone', value: 'NAME', about: 'only by an interface of this zone' },
+  { name: 'interface', value: 'NAME', about: 'only by this interface: eth0, wg*' },
   { name: 'port', value: 'PORT', about: 'port, list or range: 443, 80,443, 8000-8080' },
   { name: 'protocol', value: 'PROTOCOL', about: 'tcp, udp, icmp or a number; several with commas' },
   { name: 'user', value: 'USER', about: 'only for this user', kind: 'user' },
   { name: 'lifetime', value: 'TIME', about: 'always, boot, a time like 1h, or a date' },
   { name: 'schedule', value: 'WHEN', about: 'days and hours: "mon,tue 09:00-17:30"' },
+  { name: 'profile', value: 'ID', about: 'only in this profile' },
   { name: 'priority', value: 'NUMBER', about: '-1000 to 1000; higher goes first' },
   { name: 'group', value: 'NAME', about: 'group in lists' },
   { name: 'name', value: 'TEXT', about: 'name for people' },
   { name: 'id', value: 'ID', about: 'id instead of one that is made' },
+];
+
+const SWITCHES = [['pin', 'pin'], ['include-children', 'include_children'], ['all-scripts', 'all_scripts']] as const;
+
+/** Options whose text goes to the helper as it is, but for `any`. */
+const TEXTS = [
+  'package', 'flatpak', 'snap', 'sha256', 'container', 'ancestor', 'domain', 'list', 'zone', 'interface', 'port', 'protocol', 'user', 'schedule',
+  'profile',
+] as const;
+
+export const EDIT_OPTIONS: readonly OptionSpec[] = [
+  ...RULE_OPTIONS.filter((one) => one.name !== 'id'),
+  ...SWITCHES.map(([name]) => ({ name: `no-${name}`, about: `take --${name} away` })),
 ];
 
 async function isExecutable(path: string): Promise<boolean> {
@@ -71,7 +100,7 @@ async function applicationPath(context: Context, text: string): Promise<string> 
   }
   if (real !== path) context.note(`Note: ${path} is ${real}; the rule names that.`);
   if (await isScript(real)) {
-    context.note(`Note: ${real} is a script. Its connections are made by its interpreter, which this rule does not name.`);
+    context.note(`Note: ${real} is a script. Its connections are made by its interpreter, which this rule does not name; --script names it.`);
   }
   return real;
 }
@@ -96,26 +125,36 @@ function condition(text: string): string {
   return text === 'any' ? '' : text;
 }
 
+/** The absolute path of a script or an AppImage. */
+function filePath(context: Context, option: string, text: string): string {
+  if (text === 'any' || text === '') return '';
+  if (context.options.host !== undefined && !text.startsWith('/')) throw new UsageError(`--${option}: with --host the whole path is needed`);
+  return resolve(text);
+}
+
 async function common(context: Context, options: OptionValues): Promise<RuleEdit> {
-  const text = (name: string): string | undefined => textOption(options, name);
-  const application = text('application');
-  const named = application !== undefined && application !== 'any';
-  const path = named ? await applicationPath(context, application) : '';
-  const [to, port, protocol, user, schedule, name, group, lifetime] =
-    ['to', 'port', 'protocol', 'user', 'schedule', 'name', 'group', 'lifetime'].map(text);
+  const edit: { -readonly [K in keyof RuleEdit]: RuleEdit[K] } = {};
+  const application = textOption(options, 'application');
+  if (application !== undefined) edit.path = application === 'any' ? '' : await applicationPath(context, application);
+  for (const name of TEXTS) {
+    const text = textOption(options, name);
+    if (text !== undefined) edit[name] = condition(text);
+  }
+  for (const name of ['appimage', 'script'] as const) {
+    const text = textOption(options, name);
+    if (text !== undefined) edit[name] = filePath(context, name, text);
+  }
+  for (const [name, key] of SWITCHES) {
+    if (options[name] === true) edit[key] = true;
+    else if (options[`no-${name}`] === true) edit[key] = false;
+  }
+  const [to, name, group, lifetime] = ['to', 'name', 'group', 'lifetime'].map((one) => textOption(options, one));
   const priority = numberOption(options, 'priority', -PRIORITY_LIMIT, PRIORITY_LIMIT);
-  return {
-    ...(application === undefined ? {} : { path }),
-    ...(to === undefined ? {} : { address: condition(to) }),
-    ...(port === undefined ? {} : { port: condition(port) }),
-    ...(protocol === undefined ? {} : { protocol: condition(protocol) }),
-    ...(user === undefined ? {} : { user: condition(user) }),
-    ...(schedule === undefined ? {} : { schedule: condition(schedule) }),
-    ...(name === undefined ? {} : { name }),
-    ...(group === undefined ? {} : { group }),
-    ...(priority === undefined ? {} : { priority }),
-    ...(lifetime === undefined ? {} : lifetimeEdit(context, lifetime)),
-  };
+  if (to !== undefined) edit.address = condition(to);
+  if (name !== undefined) edit.name = name;
+  if (group !== undefined) edit.group = group;
+  if (priority !== undefined) edit.priority = priority;
+  return { ...edit, ...(lifetime === undefined ? {} : lifetimeEdit(context, lifetime)) };
 }
 
 /** Throws UsageError for what can be known to be wrong here; the helper checks everything again. */

@@ -1,17 +1,20 @@
-/** rules: list, show, add, edit, remove, enable, disable, export. */
+/** rules: list, show, add, edit, remove, enable, disable, groups, lists, import, export, simulate, review. */
 import type { RuleInfo } from '../../contract/types.ts';
 import { EXIT } from '../../contract/names.ts';
 import { readAll } from '../context.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import type { ExitCode } from '../errors.ts';
-import { printableLines } from '../text/escape.ts';
 import type { Paint } from '../text/format.ts';
 import { details, table } from '../text/table.ts';
 import type { Column } from '../text/table.ts';
+import { conditionWords, placeWords, programWords } from '../text/rule-words.ts';
 import { ruleSentence } from '../text/words.ts';
 import type { Invocation, Noun, Verb } from '../tree.ts';
-import { addEdit, changeEdit, RULE_ACTION_ARGUMENT, RULE_OPTIONS } from './rule-edit.ts';
+import { listsVerb } from './lists.ts';
+import { addEdit, changeEdit, EDIT_OPTIONS, RULE_ACTION_ARGUMENT, RULE_OPTIONS } from './rule-edit.ts';
+import { exportVerb, importVerb } from './rules-import.ts';
+import { reviewVerb, simulate, simulateVerb } from './simulate.ts';
 
 /** JSON of a rule; the keys are stable, `until_ms` is null unless the lifetime is `until`. */
 export function ruleJson(rule: RuleInfo): unknown {
@@ -19,7 +22,11 @@ export function ruleJson(rule: RuleInfo): unknown {
     id: rule.id, name: rule.name, action: rule.action, enabled: rule.enabled,
     path: rule.path, address: rule.address, port: rule.port, protocol: rule.protocol, user: rule.user,
     lifetime: rule.lifetime, until_ms: rule.until_ms ?? null, schedule: rule.schedule,
-    priority: rule.priority, group: rule.group, tier: rule.tier, editable: rule.editable,
+    priority: rule.priority, group: rule.group, group_enabled: rule.group_enabled ?? true,
+    package: rule.package ?? '', flatpak: rule.flatpak ?? '', snap: rule.snap ?? '', appimage: rule.appimage ?? '',
+    script: rule.script ?? '', sha256: rule.sha256 ?? '', pin: rule.pin ?? false, include_children: rule.include_children ?? false,
+    all_scripts: rule.all_scripts ?? false, container: rule.container ?? '', ancestor: rule.ancestor ?? '', domain: rule.domain ?? '', list: rule.list ?? '',
+    zone: rule.zone ?? '', interface: rule.interface ?? '', profile: rule.profile ?? '', tier: rule.tier, editable: rule.editable,
     file: rule.file, line: rule.line, created_ms: rule.created_ms, hits: rule.hits, last_hit_ms: rule.last_hit_ms,
   };
 }
@@ -39,17 +46,23 @@ export function actionPaint(context: Context, action: RuleInfo['action']): Paint
   }
 }
 
+/** Its own switch, or that of its group. */
+function enabledWord(rule: RuleInfo): string {
+  if (rule.group_enabled === false) return 'group off';
+  return rule.enabled ? 'yes' : 'no';
+}
+
 function columns(context: Context): readonly Column<RuleInfo>[] {
   return [
     { title: 'ID', cell: (rule) => rule.id, flexible: true },
     { title: 'ACTION', cell: (rule) => rule.action, paint: (rule) => actionPaint(context, rule.action) },
-    { title: 'APPLICATION', cell: (rule) => rule.path || 'any', flexible: true },
-    { title: 'TO', cell: (rule) => rule.address || 'any', flexible: true },
+    { title: 'APPLICATION', cell: (rule) => programWords(rule) || 'any', flexible: true },
+    { title: 'TO', cell: (rule) => placeWords(rule) || 'any', flexible: true },
     { title: 'PORT', cell: (rule) => rule.port || 'any', flexible: true },
     { title: 'PROTOCOL', spare: 5, cell: (rule) => rule.protocol || 'any' },
     { title: 'USER', spare: 7, cell: (rule) => rule.user || 'any' },
     { title: 'LIFETIME', spare: 4, cell: (rule) => lifetimeText(context, rule) },
-    { title: 'ENABLED', spare: 1, cell: (rule) => (rule.enabled ? 'yes' : 'no') },
+    { title: 'ENABLED', spare: 1, cell: (rule) => enabledWord(rule) },
     { title: 'TIER', spare: 3, cell: (rule) => rule.tier },
     { title: 'HITS', spare: 6, cell: (rule) => context.format.count(rule.hits), right: true },
   ];
@@ -83,13 +96,14 @@ async function show(context: Context, { args }: Invocation): Promise<ExitCode> {
     { name: 'Id', value: rule.id },
     { name: 'Name', value: rule.name },
     { name: 'Action', value: rule.action, paint: actionPaint(context, rule.action) },
-    { name: 'Enabled', value: rule.enabled ? 'yes' : 'no' },
-    { name: 'Application', value: rule.path || 'any' },
-    { name: 'To', value: rule.address || 'any' },
+    { name: 'Enabled', value: enabledWord(rule) },
+    { name: 'Application', value: programWords(rule) || 'any' },
+    { name: 'To', value: placeWords(rule) || 'any' },
     { name: 'Port', value: rule.port || 'any' },
     { name: 'Protocol', value: rule.protocol || 'any' },
     { name: 'User', value: rule.user || 'any' },
     { name: 'Lifetime', value: lifetimeText(context, rule) },
+    { name: 'Only', value: conditionWords(rule).join('; ') },
     { name: 'Schedule', value: rule.schedule },
     { name: 'Priority', value: String(rule.priority) },
     { name: 'Group', value: rule.group },
@@ -103,6 +117,7 @@ async function show(context: Context, { args }: Invocation): Promise<ExitCode> {
 
 async function add(context: Context, { args, options }: Invocation): Promise<ExitCode> {
   const edit = await addEdit(context, args[0] ?? '', options);
+  if (options['simulate'] === true) return await simulate(context, [{ op: 'add', rule: edit }], 0);
   const client = await context.privilegedClient();
   const id = await client.addRule(edit);
   context.result({ id }, `Added rule ${id}.`);
@@ -134,12 +149,11 @@ function forEachRule(
   };
 }
 
-async function exportRules(context: Context): Promise<ExitCode> {
-  const client = context.client();
-  const text = await client.exportRules('toml');
-  if (context.options.json) context.json({ format: 'toml', text });
-  else if (context.io.stdoutIsTerminal) await context.show(printableLines(text));
-  else context.io.out(text);
+async function group(context: Context, { args: [name = '', state] }: Invocation): Promise<ExitCode> {
+  const enabled = state === 'on';
+  const client = await context.privilegedClient();
+  await client.setGroup(name, enabled);
+  context.result({ group: name, enabled }, `Switched group ${name} ${enabled ? 'on' : 'off'}.`);
   return EXIT.done;
 }
 
@@ -158,12 +172,13 @@ export const rules: Noun = {
       text: 'What is not given matches anything. A name without a slash is looked for in PATH, and links are followed: the rule '
         + 'names the file that runs.',
       args: [RULE_ACTION_ARGUMENT],
-      options: RULE_OPTIONS,
+      options: [...RULE_OPTIONS, { name: 'simulate', about: 'only say what it would have done; add nothing' }],
       examples: [
         'rules add allow --application /usr/bin/curl',
         'rules add allow --application git --port 22,443 --protocol tcp --name "git over ssh and the web"',
         'rules add deny --to 192.0.2.0/24 --lifetime 1h',
         'rules add deny --application /usr/bin/ping --protocol icmp --user alice',
+        'rules add allow --package firefox-esr --domain "*.example.org" --port 443',
       ],
       run: add,
     },
@@ -174,7 +189,7 @@ export const rules: Noun = {
       args: [RULE_ARGUMENT],
       options: [
         { name: 'action', value: 'ACTION', about: 'what it does', choices: RULE_ACTION_ARGUMENT.choices },
-        ...RULE_OPTIONS.filter((one) => one.name !== 'id'),
+        ...EDIT_OPTIONS,
       ],
       examples: ['rules edit firefox-web --port 443', 'rules edit firefox-web --to any --lifetime boot'],
       run: edit,
@@ -192,7 +207,14 @@ export const rules: Noun = {
       run: forEachRule('Switched off', (client, id) => client.updateRule(id, { enabled: false })),
     },
     {
-      name: 'export', about: 'Print your rules as TOML', examples: ['rules export > my-rules.toml'], run: exportRules,
+      name: 'group', about: 'Switch all rules of a group', text: 'Rules that are switched off themselves stay off.',
+      args: [{ name: 'group', about: 'name of the group' }, { name: 'state', about: 'on or off', choices: ['on', 'off'] }],
+      examples: ['rules group Browsers off'], run: group,
     },
+    listsVerb,
+    importVerb,
+    exportVerb,
+    simulateVerb,
+    reviewVerb,
   ],
 };

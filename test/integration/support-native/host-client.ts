@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { NativeAnswer, NativeAsk, NativeCounters, NativeEvents, NativeFeatures, NativeOptions, NativePacket } from '../../../native/binding.ts';
+import type { NativeAnswer, NativeAsk, NativeCounters, NativeEvents, NativeExecutable, NativeFeatures, NativeFlow, NativeHealth, NativeOptions, NativePacket, NativeProcessRecord } from '../../../native/binding.ts';
 import type { FromHost, Reply, Request } from './protocol.ts';
 
 const WAIT_MS = 15_000;
@@ -35,6 +35,7 @@ export class Host {
   readonly asks: NativeAsk[] = [];
   readonly ended: NativeEvents['ended'][number][] = [];
   readonly packets: NativePacket[] = [];
+  readonly flows: NativeFlow[] = [];
   readonly queueStates: boolean[] = [];
   /** Answers every ask at once when set. */
   policy: ((ask: NativeAsk) => Omit<NativeAnswer, 'id'> | null) | null = null;
@@ -81,6 +82,26 @@ export class Host {
   async counters(): Promise<NativeCounters> {
     const value = await this.call({ op: 'counters' });
     if (typeof value !== 'object' || value === null || !('asks' in value)) throw new TypeError('no counters');
+    return value;
+  }
+
+  async health(): Promise<NativeHealth> {
+    const value = await this.call({ op: 'health' });
+    if (typeof value !== 'object' || value === null || !('kernelFault' in value)) throw new TypeError('no health');
+    return value;
+  }
+
+  /** What the kernel recorded of the process behind an ask, as of the packet. */
+  async lineage({ owner }: NativeAsk): Promise<NativeProcessRecord> {
+    if (owner === null) throw new TypeError('no owner');
+    const record = await this.processRecord(owner.pid, owner.startNs, owner.executable);
+    if (record === null) throw new TypeError(`no record of process ${String(owner.pid)}`);
+    return record;
+  }
+
+  async processRecord(pid: number, startNs: bigint, ran?: NativeExecutable): Promise<NativeProcessRecord | null> {
+    const value = await this.call({ op: 'processRecord', pid, startNs, ...(ran === undefined ? {} : { ran }) });
+    if (value !== null && (typeof value !== 'object' || !('ancestors' in value))) throw new TypeError('no record');
     return value;
   }
 
@@ -161,6 +182,7 @@ export class Host {
     if (answers.length > 0) void this.answer(...answers).catch(() => undefined);
     this.ended.push(...events.ended);
     this.packets.push(...events.packets);
+    this.flows.push(...events.flows);
     if (events.queueReady !== undefined) this.queueStates.push(events.queueReady);
     for (const look of this.#watchers) look();
   }

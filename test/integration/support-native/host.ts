@@ -45,10 +45,15 @@ async function serve(request: Request): Promise<Reply> {
     case 'replaceAll': opened().replaceAll(request.programs, request.flows, request.policy); return null;
     case 'adopt': return opened().adopt(request.policy);
     case 'setGate': opened().setGate(request.posture); return null;
+    case 'setTellFlows': opened().setTellFlows(request.on); return null;
+    case 'generation': return opened().generation();
     case 'hits': return opened().hits();
     case 'traffic': return opened().traffic();
+    case 'processRecord': return opened().processRecord(request.pid, request.startNs, request.ran);
     case 'trace': opened().setPacketTrace(request.on); return null;
     case 'counters': return opened().counters();
+    case 'health': return opened().health();
+    case 'lostPins': return opened().lostPins();
     case 'breakQueue': breakQueue(); return null;
     case 'block':
       setImmediate(() => {

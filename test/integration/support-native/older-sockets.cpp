@@ -316,6 +316,7 @@ void many(size_t count) {
 /// More than the queue takes, of sockets that are not there, and one that is.
 void reap() {
   SocketReaper reaper;
+  if (reaper.start() != 0) return;
   const int listener = listening({}, "127.0.0.1", 7400);
   const int client = opened({}, "127.0.0.1", 7400);
   const bastion_tuple tuple = tupleOf(client, IPPROTO_TCP);

@@ -1,7 +1,8 @@
 /** What a test and its host process say to each other. The host lives in the client namespace and has the addon loaded. */
 import type {
-  NativeAnswer, NativeCounters, NativeEvents, NativeFeatures, NativeGatePosture, NativeOptions, NativeRemembered, NativeRememberedFlow,
-  NativeTraffic,
+  NativeAnswer, NativeCounters, NativeEvents, NativeExecutable, NativeFeatures, NativeGatePosture, NativeHealth,
+  NativeOptions,
+  NativeProcessRecord, NativeRemembered, NativeRememberedFlow, NativeTraffic,
 } from '../../../native/binding.ts';
 
 export type Request =
@@ -16,16 +17,21 @@ export type Request =
   }
   | { readonly op: 'adopt'; readonly policy: bigint }
   | { readonly op: 'setGate'; readonly posture: NativeGatePosture }
+  | { readonly op: 'setTellFlows'; readonly on: boolean }
+  | { readonly op: 'generation' }
   | { readonly op: 'hits' }
   | { readonly op: 'traffic' }
+  | { readonly op: 'processRecord'; readonly pid: number; readonly startNs: bigint; readonly ran?: NativeExecutable }
   | { readonly op: 'trace'; readonly on: boolean }
   | { readonly op: 'counters' }
+  | { readonly op: 'health' }
+  | { readonly op: 'lostPins' }
   | { readonly op: 'breakQueue' }
   /** Blocks the host's JavaScript thread after it has replied. */
   | { readonly op: 'block'; readonly ms: number }
   | { readonly op: 'close'; readonly unpin: boolean };
 
-export type Reply = NativeFeatures | NativeCounters | readonly NativeTraffic[] | readonly number[] | number | boolean | null;
+export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly number[] | readonly string[] | number | boolean | null;
 
 export type FromHost =
   | { readonly kind: 'reply'; readonly sequence: number; readonly value: Reply }

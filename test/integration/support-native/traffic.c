@@ -52,6 +52,24 @@ static int tcp(struct target to, int wait)
 	return errno;
 }
 
+/* Connections one after the other, as another user; a reset ends each, so that local ports never run out. */
+static int tcp_many(struct target to, int count, uid_t uid)
+{
+	struct linger linger = {.l_onoff = 1};
+
+	if (uid && setresuid(uid, uid, uid))
+		return errno;
+	for (int i = 0; i < count; i++) {
+		int fd = open_socket(&to, SOCK_STREAM);
+
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		if (connect(fd, (struct sockaddr *)&to.address, to.size))
+			return errno;
+		close(fd);
+	}
+	return 0;
+}
+
 /* ICMP prohibited arrives as an error of a connected socket only. */
 static int udp_echo(struct target to)
 {
@@ -231,6 +249,8 @@ int main(int count, char **arguments)
 		return tcp(resolve(arguments[2], arguments[3]), 1);
 	if (!strcmp(mode, "tcp-exit"))
 		return tcp(resolve(arguments[2], arguments[3]), 0);
+	if (!strcmp(mode, "tcp-many"))
+		return tcp_many(resolve(arguments[2], arguments[3]), many, count > 5 ? (uid_t)atoi(arguments[5]) : 0);
 	if (!strcmp(mode, "udp-echo"))
 		return udp_echo(resolve(arguments[2], arguments[3]));
 	if (!strcmp(mode, "udp-send"))

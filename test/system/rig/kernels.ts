@@ -2,15 +2,14 @@
  * Debian's own kernels: downloaded from the mirror that this machine's apt uses, unpacked into a cache folder, never
  * installed.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { searchPath, tryTool } from '../../lab/process.ts';
+import { searchPath } from '../../lab/process.ts';
+import { KEYRING, cacheFolder, cached, mirror, noArchive } from './cache.ts';
 
 const run = promisify(execFile);
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const TOOL_LIMIT_MS = 120_000;
 
 export interface KernelChoice {
@@ -34,23 +33,9 @@ export interface Kernel {
   readonly modules: string;
 }
 
-/** `$XDG_CACHE_HOME/bastion-firewall/kernels`: some hundred megabytes, which may be deleted at any time. */
-function cacheFolder(): string {
-  const given = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(given.startsWith('/') ? given : join(homedir(), '.cache'), 'bastion-firewall/kernels');
-}
-
-/** Address of the Debian archive in apt's own configuration, null without one. */
-function mirror(): string | null {
-  const known = tryTool('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']) ?? '';
-  return known.split('\n').find((address) => /\/debian\/?$/u.test(address)) ?? null;
-}
-
 /** Why no kernel can be had here; null where one can. */
 export function noKernels(): string | null {
-  if (tryTool('apt-get', ['--version']) === null) return 'there is no apt-get to fetch a kernel with';
-  if (!existsSync(KEYRING)) return 'the package debian-archive-keyring is not installed';
-  return mirror() === null ? 'apt knows no Debian mirror' : null;
+  return noArchive('a kernel');
 }
 
 /** apt with lists and sources of its own: the machine's are neither read nor changed. */
@@ -93,17 +78,8 @@ async function download(choice: KernelChoice, folder: string): Promise<void> {
 
 /** The kernel from the cache, or from the mirror if it is not there. Rejects with what failed. */
 export async function fetchKernel(choice: KernelChoice): Promise<Kernel> {
-  const folder = join(cacheFolder(), choice.suite);
-  if (!existsSync(folder)) {
-    const unfinished = `${folder}.${String(process.pid)}`;
-    mkdirSync(unfinished, { recursive: true });
-    try {
-      await download(choice, unfinished);
-      renameSync(unfinished, folder);
-    } finally {
-      rmSync(unfinished, { recursive: true, force: true });
-    }
-  }
+  const folder = cacheFolder('kernels', choice.suite);
+  await cached(folder, (unfinished) => download(choice, unfinished));
   const modules = join(folder, 'root');
   const release = readdirSync(join(modules, 'lib/modules'))[0] ?? '';
   if (!release.startsWith(choice.version)) throw new Error(`${choice.name} has kernel ${release}, not ${choice.version}*`);
