@@ -80,7 +80,7 @@ class TomlRuleStore implements RuleStore {
   private readonly files: FileWatch;
   /** Files that are not ours, as they were loaded last; null before that. */
   private elsewhere: Elsewhere | null = null;
-  /** As they were loaded last; null before that. */
+  /** As they were loaded or written last; null before that. */
   private settings: Settings | null = null;
   /** The system refused to read them: they are looked at again although nobody changes them. */
   private settingsUnread = false;
@@ -201,14 +201,14 @@ class TomlRuleStore implements RuleStore {
   private editSettings(edit: (text: string, before: Settings) => string, isMeant: (before: Settings, after: Settings) => boolean): Promise<void> {
     return this.inTurn(async () => {
       await this.prepareFolder(this.options.configDir);
-      await this.editFile(this.settingsPath, async (text) => {
+      this.settings = await this.editFile(this.settingsPath, async (text) => {
         const start = text ?? await this.shippedSettings();
         const before = readSettings(start);
         if (!before.ok) throw brokenFile('bastion.toml', before.problems[0]);
         const edited = edit(start, before.settings);
         const after = readSettings(edited);
         if (!after.ok || !isMeant(before.settings, after.settings)) throw new BastionError('Failed', 'The change could not be written into bastion.toml.');
-        return edited;
+        return { text: edited, means: after.settings };
       });
       const bytes = await readTrustedFile(this.settingsPath, this.limits.fileBytes);
       if (bytes.ok) await this.lastGood.keep('settings', 'bastion.toml', bytes.value);
@@ -288,7 +288,7 @@ class TomlRuleStore implements RuleStore {
     await this.prepareFolder(this.options.configDir);
     await this.prepareFolder(this.rulesDir);
     const path = join(this.rulesDir, USER_FILE);
-    await this.editFile(path, async (current) => {
+    const made = await this.editFile(path, async (current) => {
       const text = current ?? '';
       const file = await this.own.parseUserFile(text);
       if (file.problems.length > 0) throw brokenFile(USER_FILE, file.problems[0]);
@@ -296,22 +296,24 @@ class TomlRuleStore implements RuleStore {
         this.options.logger.log('info', 'a rule file was changed by hand', { file: path, rules: file.rules.length });
       }
       const edit = await change(text, file);
-      if (!isAsMeant(await this.own.parseUserFile(edit.text), edit.meaning)) {
+      const means = await this.own.parseUserFile(edit.text);
+      if (!isAsMeant(means, edit.meaning)) {
         throw new BastionError('Failed', 'The change could not be written into 50-user.toml without changing something else.');
       }
-      return edit.text;
+      return { text: edit.text, means };
     });
+    this.own.setUserFile(made);
     const written = await readTrustedFile(path, this.limits.fileBytes);
     if (written.ok) await this.lastGood.keep('rules', USER_FILE, written.value);
   }
 
-  /** Writes what `change` makes of the text, unless the file changed meanwhile: then it begins again. */
-  private async editFile(path: string, change: (text: string | null) => Promise<string>): Promise<void> {
+  /** Writes what `change` makes of the text and returns what that means; begins again if the file changed meanwhile. */
+  private async editFile<T>(path: string, change: (text: string | null) => Promise<{ readonly text: string; readonly means: T }>): Promise<T> {
     for (let attempt = 0; attempt < EDIT_ATTEMPTS; attempt += 1) {
       const before = await this.readText(path);
-      const edited = await change(before);
-      if (edited === before) return;
-      const bytes = Buffer.from(edited);
+      const { text, means } = await change(before);
+      if (text === before) return means;
+      const bytes = Buffer.from(text);
       if (bytes.length > this.limits.fileBytes) throw new BastionError('LimitReached', `${path} would become too large.`);
       if (await this.readText(path) !== before) {
         this.tally.concurrentEdits += 1;
@@ -325,7 +327,7 @@ class TomlRuleStore implements RuleStore {
         throw new BastionError('Failed', `${path} ${what}`, { cause: error });
       }
       await this.files.ownWrite(path, bytes);
-      return;
+      return means;
     }
     throw new BastionError('Busy', `${path} is being changed by somebody else. Try again.`);
   }

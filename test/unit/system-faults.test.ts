@@ -12,7 +12,7 @@ import type { FileCalls } from '../../helper/adapters/atomic-file.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import { faultSentence, systemCodeOf } from '../../helper/contract/system-faults.ts';
 import { OffSwitch } from '../../helper/off-switch.ts';
-import { inForce, makeStore } from './rule-store-support.ts';
+import { inForce, makeStore, newRule } from './rule-store-support.ts';
 
 const CALLS: FileCalls = { open, rename, unlink };
 
@@ -94,6 +94,21 @@ test('rules that cannot be read for a while stay in force, also where no copy ca
   renameSync(join(root, 'away'), join(root, 'etc'));
   assert.deepEqual((await store.load()).errors, []);
   assert.deepEqual(await inForce(store), ['kept deny']);
+});
+
+test('what the helper wrote itself is what stays in force while the files cannot be read', async (context) => {
+  const { root, store, write } = await makeStore(context);
+  await write('etc/bastion.toml', 'mode = "learning"\n');
+  await write('etc/rules.d/50-user.toml', '[[rule]]\nid = "removed"\naction = "allow"\napplication = { path = "/usr/bin/removed" }\n');
+  await write('etc/rules.d/60-own.toml', '[[rule]]\nid = "own"\naction = "deny"\napplication = { path = "/usr/bin/own" }\n');
+  assert.deepEqual(await inForce(store), ['removed allow', 'own deny']);
+  await store.add(newRule({ id: 'added', action: 'deny' }));
+  await store.remove('removed');
+  await store.setMode('enforcing');
+  renameSync(join(root, 'etc'), join(root, 'away'));
+  await write('etc', 'no folder');
+  const { settings } = await store.load();
+  assert.deepEqual([settings.mode, ...await inForce(store)], ['enforcing', 'added deny', 'own deny']);
 });
 
 test('a firewall that cannot be turned off for good stays on', () => inFolder(async (folder) => {

@@ -57,7 +57,7 @@ export class RuleFolder {
   private readonly logger: Logger;
   private readonly remembered = new Map<string, Remembered>();
   private readonly userSegments: SegmentCache = new Map();
-  /** What the last load gave: a disk that cannot be read for a while takes no rule out of force. */
+  /** What the last load gave, with the helper's own edits since: a disk that cannot be read for a while takes no rule out of force. */
   private latest: readonly Source[] = [];
   private unread = false;
 
@@ -103,6 +103,14 @@ export class RuleFolder {
   /** Parses the text of the user's file. */
   async parseUserFile(text: string): Promise<RuleFile> {
     return readRuleFile(text, { parsers: this.parsers, overrides: true, cache: this.userSegments });
+  }
+
+  /** The helper has written the user's file: where it cannot be read, this is what stays in force. */
+  setUserFile(file: RuleFile): void {
+    const written: Source = { name: USER_FILE, tier: this.tier(USER_FILE), file: { ...file, segments: [] }, state: 'good' };
+    const others = this.latest.filter(({ name }) => name !== USER_FILE);
+    const after = others.findIndex(({ name }) => name > USER_FILE);
+    this.latest = others.toSpliced(after === -1 ? others.length : after, 0, written);
   }
 
   private async names(errors: LoadError[]): Promise<string[]> {
