@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { basename, join } from 'node:path';
-import type { HelperClient } from '../../../helper/contract/client.ts';
-import type { HelperStatus } from '../../../helper/contract/client.ts';
+import { connectHelper } from '../../../helper/contract/client.ts';
+import type { HelperClient, HelperStatus } from '../../../helper/contract/client.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ROOT, tool } from '../../lab/process.ts';
-import { clientOf, copyInto, ruleText, until } from '../../integration/support.ts';
+import { copyInto, ruleText, until } from '../../integration/support.ts';
 import { Traffic, trafficProgram } from '../support.ts';
 import { PLAN_BYTES, planBytes } from './plan.ts';
 import type { Plan } from './plan.ts';
@@ -16,6 +16,8 @@ import type { Plan } from './plan.ts';
 const WHOLE_LIMIT_MS = 20_000;
 /** What is mended by itself at once is not restarted for. */
 const SOON_MS = 400;
+/** A call may wait for others on a busy disk; one that hangs is a defect. */
+const CALL_LIMIT_MS = 60_000;
 const TEMPORARY = /\.tmp$|\.new$/u;
 
 /** The user's rules that every fault has to leave as they are. */
@@ -112,7 +114,7 @@ export class FaultRig implements AsyncDisposable {
   }
 
   get client(): HelperClient {
-    this.#client ??= clientOf(this.lab);
+    this.#client ??= connectHelper({ address: this.lab.busAddress, timeoutMs: CALL_LIMIT_MS });
     return this.#client;
   }
 
