@@ -18,6 +18,7 @@ export interface Signals {
   enter: () => void;
   leave: () => void;
   'row-activated': (row: ListBoxRow) => void;
+  'row-selected': (row: ListBoxRow | null) => void;
   'button-clicked': () => void;
   dismissed: () => void;
   response: (response: unknown) => void;

@@ -192,6 +192,10 @@ export class MainWindow {
       const entry = PAGES[row.getIndex()];
       if (entry !== undefined) this.open({ page: entry.id });
     });
+    // The toolkit marks each row that the focus passes; the mark says which page is shown.
+    this.#pageList.on('row-selected', () => {
+      if (this.#shown !== null) this.#pageList.selectRow(this.#rowOf(this.#shown.id));
+    });
     this.#ui.get('back', Gtk.Button).on('clicked', () => { this.#back(); });
     this.#leaflet.on('notify::folded', () => { this.#onFolded(); });
     this.#onFolded();

@@ -1,6 +1,7 @@
 /** The window: state in words, rules as sentences, what happens when the helper goes away. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../integration/support.ts';
 import { DesktopSession, missingForDesktop } from './desktop-session.ts';
 import { LineProcess } from './processes.ts';
 import { promptOf, ruleInfoOf, sampleRules, statusOf } from './samples.ts';
@@ -129,6 +130,19 @@ test('window: 360 pixels are enough, and large text fits', options, async (t) =>
   await session.key('ctrl+f');
   await session.shown('label', 'curl may reach any host for encrypted web (443).');
   await session.screenshot('rules-narrow-large');
+});
+
+test('window: the row that is marked is the page that is shown, wherever the focus goes', options, async (t) => {
+  const session = await DesktopSession.start(t, { arguments: [] });
+  await session.connect();
+  const marked = async (): Promise<readonly string[]> => {
+    return (await session.tree()).filter(({ role, states }) => role === 'list item' && states?.includes('selected') === true).map(({ name }) => name);
+  };
+  await session.focus('Bastion Firewall');
+  await session.focusInto('list item', 'Network', 'Tab', 40);
+  assert.deepEqual(await marked(), ['Overview']);
+  await session.key('Return');
+  await until('the mark of the page that was opened', async () => ((await marked()).join() === 'Network' ? true : null));
 });
 
 test('window: a second start opens it, a second start in the background does not', options, async (t) => {
