@@ -1,10 +1,6 @@
 /**
  * `npm run bench`: what the firewall costs, against no firewall and against the smallest C loop that accepts everything, in
- * the same run. Asserts nothing; prints a table.
- *
- * --json FILE     writes {"figures": [{name, value, unit, baseline, ratio}]}
- * --only NAME...  figures, or the beginnings of their names
- * --quick         fewer rounds
+ * the same run. Asserts nothing; prints a table. See HELP.
  */
 import { writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -34,6 +30,17 @@ const NAMES: readonly string[] = [
   ...ZONE_FIGURES, ...DESKTOP_FIGURES,
 ];
 
+const HELP = `usage: npm run bench -- [--quick] [--json FILE] [--only NAME]... [NAME]...
+
+What the firewall costs, against no firewall and against the smallest C loop that accepts everything, in the same run.
+
+  --json FILE   write {"figures": [{name, value, unit, baseline, ratio}]}
+  --only NAME   figures of this name, or whose names begin so; the same as NAME alone
+  --quick       fewer rounds
+
+Figures: ${NAMES.join(', ')}
+`;
+
 interface Options {
   readonly json: string | null;
   readonly wanted: readonly string[];
@@ -44,11 +51,15 @@ function tell(line: string): void {
   process.stderr.write(`bench: ${line}\n`);
 }
 
-function readOptions(): Options {
+/** null: only the help is wanted. */
+function readOptions(): Options | null {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string' }, only: { type: 'string', multiple: true }, quick: { type: 'boolean' } },
+    options: {
+      help: { type: 'boolean', short: 'h' }, json: { type: 'string' }, only: { type: 'string', multiple: true }, quick: { type: 'boolean' },
+    },
     allowPositionals: true,
   });
+  if (values.help === true) return null;
   const prefixes = [...(values.only ?? []), ...positionals];
   const wanted = NAMES.filter((name) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix)));
   if (wanted.length === 0) throw new Error(`no such figure; there are ${NAMES.join(', ')}`);
@@ -171,9 +182,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 try {
   const options = readOptions();
-  const figures = await measure(options);
-  process.stdout.write(`${table(figures)}\n`);
-  if (options.json !== null) await writeFile(options.json, `${JSON.stringify({ figures }, null, 2)}\n`);
+  if (options === null) {
+    process.stdout.write(HELP);
+  } else {
+    const figures = await measure(options);
+    process.stdout.write(`${table(figures)}\n`);
+    if (options.json !== null) await writeFile(options.json, `${JSON.stringify({ figures }, null, 2)}\n`);
+  }
 } catch (error: unknown) {
   tell(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
