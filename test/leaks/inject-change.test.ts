@@ -32,7 +32,7 @@ describe('calls that fail in a change', { skip: noLab() }, () => {
   test('of the mode: it is what the file says, and enforcing lets nothing out', async (t: TestContext) => {
     await using rig = await FaultRig.create();
     for (const to of MODES) {
-      await rig.client.setMode(to === 'enforcing' ? 'learning' : 'enforcing');
+      await rig.calm((client) => client.setMode(to === 'enforcing' ? 'learning' : 'enforcing'));
       const sites = await rig.record(() => rig.client.setMode(to));
       report.met(sites.map(({ name, count }) => ({ name: `${to} ${name}`, count })));
       for (const fault of [...faultsOf(sites, SMALL_MODE), ...EVERYTHING]) report.add(await modeWith(rig, to, fault));

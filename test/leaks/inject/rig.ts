@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { basename, join } from 'node:path';
 import { connectHelper } from '../../../helper/contract/client.ts';
 import type { HelperClient, HelperStatus } from '../../../helper/contract/client.ts';
+import { BastionError } from '../../../helper/contract/errors.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ROOT, tool } from '../../lab/process.ts';
 import { copyInto, ruleText, until } from '../../integration/support.ts';
@@ -18,6 +19,7 @@ const WHOLE_LIMIT_MS = 20_000;
 const SOON_MS = 400;
 /** A call may wait for others on a busy disk; one that hangs is a defect. */
 const CALL_LIMIT_MS = 60_000;
+const CALM_TRIES = 6;
 const TEMPORARY = /\.tmp$|\.new$/u;
 
 /** The user's rules that every fault has to leave as they are. */
@@ -104,7 +106,7 @@ export class FaultRig implements AsyncDisposable {
     const { lab } = this;
     writeFileSync(join(lab.configDir, 'rules.d/10-lab.toml'), ruleText('lab-allowed', 'allow', this.allowed), { mode: 0o640 });
     await lab.startHelper();
-    for (const id of USER_RULES) await this.client.addRule({ id, action: 'deny', path: `/usr/bin/${id}` });
+    for (const id of USER_RULES) await this.calm((client) => client.addRule({ id, action: 'deny', path: `/usr/bin/${id}` }));
     this.#traffic = [
       await Traffic.attempt(lab, [this.stranger, 'connect', lab.peer6, '80', '200']),
       await Traffic.attempt(lab, [this.stranger, 'datagrams', lab.peer4, '7', 'lab-tag:undecided;']),
@@ -163,9 +165,20 @@ export class FaultRig implements AsyncDisposable {
     return [...counts].map(([name, count]) => ({ name, count })).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** A call while nothing fails: where the machine is too busy for polkit's time limit, it is asked again. */
+  async calm<T>(call: (client: HelperClient) => Promise<T>): Promise<T> {
+    for (let again = CALM_TRIES; ; again -= 1) {
+      try {
+        return await call(this.client);
+      } catch (error: unknown) {
+        if (again === 0 || !(error instanceof BastionError) || !error.message.startsWith('polkit did not answer')) throw error;
+      }
+    }
+  }
+
   async look(): Promise<Look> {
     const status = await this.client.status();
-    const { rows } = await this.client.listRules(500, '');
+    const { rows } = await this.calm((client) => client.listRules(500, ''));
     return { status, rules: rows.map(({ id }) => id) };
   }
 

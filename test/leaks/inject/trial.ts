@@ -140,10 +140,12 @@ const IMPORTED = '[[rule]]\nid = "imported"\naction = "deny"\napplication = { pa
 
 async function withRules(rig: FaultRig, wanted: boolean): Promise<void> {
   const { rules } = await rig.look();
-  for (const id of ['imported', ...(wanted ? [] : [CHANGED.id])]) if (rules.includes(id)) await rig.client.removeRule(id);
+  for (const id of ['imported', ...(wanted ? [] : [CHANGED.id])]) if (rules.includes(id)) await rig.calm((client) => client.removeRule(id));
   if (!wanted) return;
-  if (rules.includes(CHANGED.id)) await rig.client.updateRule(CHANGED.id, CHANGED);
-  else await rig.client.addRule(CHANGED);
+  await rig.calm(async (client) => {
+    if (rules.includes(CHANGED.id)) await client.updateRule(CHANGED.id, CHANGED);
+    else await client.addRule(CHANGED);
+  });
 }
 
 export const CHANGES: readonly Change[] = [
@@ -163,7 +165,7 @@ function rulesIn(text: string): readonly string[] {
 }
 
 async function userRules(rig: FaultRig): Promise<readonly string[]> {
-  const { rows } = await rig.client.listRules(500, '');
+  const { rows } = await rig.calm((client) => client.listRules(500, ''));
   return rows.filter(({ tier }) => tier === 'user').map(({ id, action }) => `${id}: ${action}`).sort();
 }
 
@@ -215,7 +217,7 @@ function modeIn(files: ReadonlyMap<string, string>): string {
 /** The mode is changed while the fault is there; null when the fault was not met. */
 export async function modeWith(rig: FaultRig, to: 'enforcing' | 'learning', fault: Fault): Promise<Verdict | null> {
   const defects: string[] = [];
-  await rig.client.setMode(to === 'enforcing' ? 'learning' : 'enforcing');
+  await rig.calm((client) => client.setMode(to === 'enforcing' ? 'learning' : 'enforcing'));
   const before = rig.stored();
   rig.arm(fault);
   const error = await rig.client.setMode(to).then(() => null, (reason: unknown) => (reason instanceof Error ? reason.message : String(reason)));
@@ -238,7 +240,7 @@ export async function modeWith(rig: FaultRig, to: 'enforcing' | 'learning', faul
   const agrees = await until('the mode of the file', async () => ((await rig.look()).status.mode === modeIn(files) ? true : null), 8000)
     .then(() => true, () => false);
   if (!agrees) defects.push(`the mode is not ${modeIn(files)}, as the file says`);
-  await rig.client.setMode('enforcing');
+  await rig.calm((client) => client.setMode('enforcing'));
   await rig.forgetLeaks();
   const mended = await mend(rig, defects);
   return met ? { fault, outcome: error === null ? 'works' : 'refused', mended, defects, said } : null;
