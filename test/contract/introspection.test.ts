@@ -8,6 +8,7 @@ import { ACTIONS, BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contrac
 import * as types from '../../helper/contract/types.ts';
 import { requirementOf } from '../../helper/service/authorize.ts';
 import { ROOT } from '../lab/process.ts';
+import { BUS_EXAMPLES } from '../../tools/dbus/examples.ts';
 import { contractXml, declaredMembers, documentedDictionaries } from './contract-xml.ts';
 import { ServiceRig, cannotServe } from './service-rig.ts';
 
@@ -47,7 +48,8 @@ test('contract: every dictionary key is documented with its type, since when, an
   assert.deepEqual([...documented.keys()].sort(), declared.map(([name]) => name).sort());
   for (const [name, { keys }] of declared) {
     const expected = Object.entries(keys).map(([key, { type, optional }]) => [key, { signature: type.signature, since: '3.0', optional }]);
-    assert.deepEqual(Object.fromEntries(documented.get(name) ?? []), Object.fromEntries(expected), name);
+    const said = [...documented.get(name) ?? []].map(([key, { signature, since, optional }]) => [key, { signature, since, optional }]);
+    assert.deepEqual(Object.fromEntries(said), Object.fromEntries(expected), name);
   }
 });
 
@@ -116,6 +118,13 @@ describe('contract: the running service', { skip: cannotServe() }, () => {
         destination: BUS_NAME, path: OBJECT_PATH, interface: interfaceName, member: name, signature: wrong, body: [1],
       });
       await assert.rejects(refused, { errorName: 'org.bastionfirewall.Error.InvalidArgument' }, `${interfaceName}.${name}`);
+    }
+  });
+
+  test('does what the examples of the reference say', async () => {
+    for (const { what, command } of BUS_EXAMPLES) {
+      const { stdout: output } = await run('sh', ['-ec', `busctl() { command busctl --address='${rig.address}' --no-pager "$@"; }\n${command}`]);
+      if (what.startsWith('A rule')) assert.equal(output, 's "no-curl"\n');
     }
   });
 

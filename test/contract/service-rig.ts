@@ -18,7 +18,8 @@ import { startService } from '../../helper/service/service.ts';
 import type { Control, Service } from '../../helper/service/service.ts';
 import { startPrivateBus } from '../lab/bus.ts';
 import type { PrivateBus } from '../lab/bus.ts';
-import { ROOT, which } from '../lab/process.ts';
+import { which } from '../lab/process.ts';
+import { contractXml } from './contract-xml.ts';
 import { MemoryApplications } from './memory-applications.ts';
 import { MemoryEngine, MemoryInsight } from './memory-engine.ts';
 import { MemoryNetwork } from './memory-network.ts';
@@ -171,7 +172,7 @@ export class ServiceRig {
       clock: { bootNs: () => process.hrtime.bigint(), wallMs: () => Date.now() },
       logger: this.#logger,
       address: this.address,
-      introspectionXml: readFileSync(contractFile(), 'utf8'),
+      introspectionXml: contractXml(),
       trustedAgents,
       onLost: (reason) => {
         this.lost = reason;
@@ -219,11 +220,6 @@ export class ServiceRig {
     this.service?.close();
     for (const end of this.#ends.splice(0)) await end();
   }
-}
-
-/** The contract as people read it. */
-export function contractFile(): string {
-  return join(ROOT, 'data/dbus/org.bastionfirewall.Helper1.xml');
 }
 
 function polkitChanged(bus: BusConnection): Promise<void> {

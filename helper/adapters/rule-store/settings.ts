@@ -33,6 +33,11 @@ const SETTING_KEYS = [
   'mode', 'default_action', 'on_failure', 'untracked', 'forwarded', 'require_kernel_identity', 'prompt_timeout_s', 'queue_num',
   'log_level', 'default_profile', 'default_zone',
 ];
+/** Every table, as it is written. */
+export const SETTING_TABLES = {
+  history: '[history]', safeguard: '[safeguard]', interface: '[[interface]]', profile: '[[profile]]', zone: '[[zone]]', list: '[[list]]',
+  containers: '[containers]', container: '[[container]]', control: '[control]',
+};
 const LOG_LEVELS = ['error', 'warning', 'info', 'debug'] as const;
 const FLOW_LIMIT = 1_000_000;
 const DAY_S = 86_400;
@@ -118,23 +123,11 @@ function oneOf<const V extends readonly string[]>(reader: FieldReader, name: str
 }
 
 function sectionProblems(section: Section): readonly Problem[] {
-  if (section.name === 'history' && !section.array) return [];
-  if (section.name === 'safeguard' && !section.array) return [];
-  if (section.name === 'control' && !section.array) return [];
-  if ((section.name === 'interface' || section.name === 'profile') && section.array) return [];
-  if (section.name === 'zone' && section.array) return [];
-  if (section.name === 'list' && section.array) return [];
-  if (section.name === (section.array ? 'container' : 'containers')) return [];
-  const right = {
-    history: '[history]', safeguard: '[safeguard]', interface: '[[interface]]', profile: '[[profile]]', zone: '[[zone]]', list: '[[list]]',
-    containers: '[containers]', container: '[[container]]',
-    control: '[control]',
-  };
-  const known = Object.entries(right).find(([name]) => name === section.name);
-  const message = known === undefined
-    ? `There is no table ${shown(section.name)} in bastion.toml.${didYouMean(section.name, Object.keys(right))}`
-    : `Write ${known[1]}.`;
-  return [{ ...section.at, message }];
+  const right = Object.entries(SETTING_TABLES).find(([name]) => name === section.name)?.[1];
+  if (right === undefined) {
+    return [{ ...section.at, message: `There is no table ${shown(section.name)} in bastion.toml.${didYouMean(section.name, Object.keys(SETTING_TABLES))}` }];
+  }
+  return right.startsWith('[[') === section.array ? [] : [{ ...section.at, message: `Write ${right}.` }];
 }
 
 /** `[safeguard]`, or `safeguard = { … }`; what it does not say is left to the engine. */
