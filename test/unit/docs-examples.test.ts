@@ -1,0 +1,138 @@
+/** The examples of the documents are taken by what they are for; names in them are names that there are. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { Script, createContext } from 'node:vm';
+import { CommanderError } from 'commander';
+import { parseAllDocuments } from 'yaml';
+import { readTrustedApplications } from '../../helper/adapters/applications/trusted-toml.ts';
+import { readRuleFile } from '../../helper/adapters/rule-store/rule-file.ts';
+import { readSettings } from '../../helper/adapters/rule-store/settings.ts';
+import { COMMANDS, PROGRAM_TEXT } from '../../helper/ctl/commands.ts';
+import { UsageError } from '../../helper/ctl/errors.ts';
+import { makeParser } from '../../helper/ctl/tree.ts';
+import { bastionctl } from './ctl-support.ts';
+import { GUIDES, bastionctlArguments, blocksOf, commandsOf, inlineOf, textOf } from './docs-support.ts';
+import type { Block } from './docs-support.ts';
+import { parsers } from './rule-store-support.ts';
+
+/** They look at the machine, wait for a person, or read a file that is not there. */
+const NOT_RUN = ['agent', 'doctor', 'monitor', 'rescue', 'rules import', 'rules simulate'];
+const POLICY = textOf('data/polkit/org.bastionfirewall.helper1.policy');
+
+function blocks(language: string): readonly Block[] {
+  return GUIDES.flatMap((file) => blocksOf(file)).filter((block) => block.language === language);
+}
+
+/** Throws what is wrong with the line. */
+function parse(args: readonly string[]): void {
+  const ignore = { out: () => undefined, err: () => undefined };
+  try {
+    const parser = makeParser(COMMANDS, PROGRAM_TEXT, ignore, () => undefined);
+    if (args.length > 0) parser.parse(args, { from: 'user' });
+  } catch (error: unknown) {
+    if (error instanceof CommanderError || error instanceof UsageError) throw new Error(`bastionctl ${args.join(' ')}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** What is wrong with a block, by the reader of the file that it is a part of. */
+async function tomlProblems({ text }: Block): Promise<readonly unknown[]> {
+  const tables = [...text.matchAll(/^\[+(\w+)/gmu)].map(([, name]) => name);
+  if (tables.length > 0 && tables.every((name) => name === 'rule' || name === 'override')) {
+    const { problems, notes } = await readRuleFile(text, { parsers, overrides: true });
+    return [...problems, ...notes];
+  }
+  if (tables.includes('application')) return (await readTrustedApplications(text)).problems;
+  const read = readSettings(text);
+  return read.ok ? [] : read.problems;
+}
+
+interface PolkitRule {
+  (action: { readonly id: string }, subject: { readonly isInGroup: (name: string) => boolean }): unknown;
+}
+
+/** What the rules of a file say to the action of somebody who is in these groups. */
+function polkitSays({ text }: Block, action: string, groups: readonly string[]): unknown {
+  const rules: PolkitRule[] = [];
+  const polkit = { Result: { YES: 'yes', AUTH_ADMIN: 'auth_admin' }, addRule: (rule: PolkitRule) => rules.push(rule) };
+  new Script(text).runInContext(createContext({ polkit }));
+  const [rule] = rules;
+  assert.ok(rule !== undefined);
+  return rule({ id: `org.bastionfirewall.helper1.${action}` }, { isInGroup: (name) => groups.includes(name) });
+}
+
+test('documents: each code block says what it is', () => {
+  for (const { file, line, language } of GUIDES.flatMap((name) => blocksOf(name))) assert.notEqual(language, '', `${file}:${String(line)}`);
+});
+
+test('documents: rules, settings and trusted programs are right', async () => {
+  const found = blocks('toml');
+  assert.ok(found.length > 20);
+  for (const block of found) assert.deepEqual(await tomlProblems(block), [], `${block.file}:${String(block.line)}`);
+});
+
+test('documents: every bastionctl line is one that bastionctl takes', async () => {
+  let lines = 0;
+  for (const file of GUIDES) {
+    for (const code of inlineOf(file).filter((one) => /^(?:sudo )?bastionctl(?: |$)/u.test(one))) {
+      for (const args of commandsOf(code).map(bastionctlArguments)) if (args !== null) assert.doesNotThrow(() => { parse(args); }, file);
+    }
+    for (const { text, line } of blocksOf(file).filter(({ language }) => language === 'sh')) {
+      for (const args of commandsOf(text).map(bastionctlArguments)) {
+        if (args === null) continue;
+        lines += 1;
+        assert.doesNotThrow(() => { parse(args); }, `${file}:${String(line)}`);
+        if (NOT_RUN.some((verb) => args.join(' ').startsWith(verb))) continue;
+        const { exitCode, stderr } = await bastionctl(args);
+        assert.notEqual(exitCode, 2, `${file}:${String(line)}: ${stderr}`);
+      }
+    }
+  }
+  assert.ok(lines > 50);
+});
+
+test('documents: a wrong option is found', () => {
+  assert.throws(() => { parse(['rules', 'add', 'allow', '--applikation', 'x']); }, /unknown option/u);
+  assert.throws(() => { parse(['mode', 'off']); }, /not one of/u);
+});
+
+test('documents: shell, YAML and JSON can be read', () => {
+  for (const { file, line, text } of blocks('sh')) {
+    assert.doesNotThrow(() => execFileSync('/bin/sh', ['-n'], { input: text, stdio: ['pipe', 'ignore', 'pipe'] }), `${file}:${String(line)}`);
+  }
+  for (const { file, line, text } of blocks('yaml')) {
+    assert.deepEqual(parseAllDocuments(text).flatMap(({ errors }) => errors), [], `${file}:${String(line)}`);
+  }
+  for (const { text } of blocks('json')) JSON.parse(text);
+});
+
+test('documents: rules for polkit do what is said, in the language that Debian\'s polkit reads', () => {
+  const [netops, classroom] = blocks('js');
+  assert.ok(netops !== undefined && classroom !== undefined);
+  for (const { text } of blocks('js')) {
+    assert.doesNotMatch(text, /=>|\b(?:const|let)\b|`/u);
+    new Script(text);
+  }
+  const granted = ['view', 'view-all', 'register-agent', 'answer', 'edit-rules'];
+  for (const [, action = ''] of POLICY.matchAll(/action id="org\.bastionfirewall\.helper1\.([a-z-]+)"/gu)) {
+    assert.equal(polkitSays(netops, action, ['netops']), granted.includes(action) ? 'yes' : undefined, action);
+    assert.equal(polkitSays(netops, action, ['users']), undefined, action);
+    assert.equal(polkitSays(classroom, action, []), action === 'answer' ? 'auth_admin' : undefined, action);
+  }
+});
+
+test('documents: actions of polkit, fields of the journal, metrics and members of D-Bus are those that there are', () => {
+  const fields = `${textOf('data/man/bastion-helper.8')} ${textOf('test/lab/lab.ts')}`;
+  const metrics = textOf('helper/adapters/metrics.ts');
+  const contract = textOf('data/dbus/org.bastionfirewall.Helper1.xml');
+  for (const file of GUIDES) {
+    const text = textOf(file);
+    for (const [id] of text.matchAll(/org\.bastionfirewall\.helper1\.[a-z-]+(?<!\.policy)/gu)) assert.ok(POLICY.includes(`"${id}"`), `${file}: ${id}`);
+    for (const [, field = ''] of text.matchAll(/\b(BASTION_[A-Z]+)=/gu)) assert.ok(fields.includes(field), `${file}: ${field}`);
+    for (const [, name = ''] of text.matchAll(/\bbastion_([a-z_]+)[{[]/gu)) assert.ok(metrics.includes(`'${name}'`), `${file}: ${name}`);
+    for (const [all, member = ''] of text.matchAll(/`(?:Rules|Prompts|Activity|Applications|Network)\.([A-Z]\w+)`/gu)) {
+      assert.ok(contract.includes(`name="${member}"`), `${file}: ${all}`);
+    }
+  }
+});
