@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import type { HelperClient } from '../../helper/contract/client.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabOptions } from '../lab/lab.ts';
 import { ROOT, endChild } from '../lab/process.ts';
@@ -49,13 +50,18 @@ async function follow(lab: Lab, file: string, places: Readonly<Record<string, st
   }
 }
 
-async function withLab(options: LabOptions, use: (lab: Lab) => Promise<void>): Promise<void> {
+async function withLab(options: LabOptions, use: (lab: Lab, client: HelperClient) => Promise<void>): Promise<void> {
   await using lab = await Lab.create(options);
-  await use(lab);
+  const client = clientOf(lab);
+  try {
+    await use(lab, client);
+  } finally {
+    client.close();
+  }
 }
 
 describe('the guides', { skip: noLab() }, () => {
-  test('the administrator guide', () => withLab({ mode: 'learning' }, async (lab) => {
+  test('the administrator guide', () => withLab({ mode: 'learning' }, async (lab, client) => {
     const file = 'docs/administrator-guide.md';
     const rules = toml(file, '# /etc/bastion/rules.d/20-office.toml');
     const tool = copyInto(lab, '/usr/bin/curl', 'tool');
@@ -65,32 +71,29 @@ describe('the guides', { skip: noLab() }, () => {
     mkdirSync(join(lab.folder, 'desk'));
     writeFileSync(join(lab.folder, 'desk/20-office.toml'), rules);
     await follow(lab, file, { '/usr/local/bin/tool': tool });
-    const client = clientOf(lab);
     const { mode, loadErrors } = await client.status();
-    assert.deepEqual([mode, loadErrors], ['enforcing', []]);
-    client.close();
+    assert.deepEqual([mode, loadErrors], ['learning', []]);
   }));
 
-  test('the user guide', () => withLab({ rules: '[[rule]]\nid = "no-web"\naction = "deny"\ndestination = { port = 80 }\n' }, async (lab) => {
+  test('the user guide', () => withLab({ rules: '[[rule]]\nid = "no-web"\naction = "deny"\ndestination = { port = 80 }\n' }, async (lab, client) => {
     await lab.run(['curl', '--silent', `http://${lab.peer4}/`]);
-    const client = clientOf(lab);
     const flow = await until('the refused connection', async () => (await client.queryFlows({ verdict: 'refused' }, 1, '')).rows[0] ?? null);
     await follow(lab, 'docs/user-guide.md', { FLOW: flow.id });
-    client.close();
   }));
 
-  test('the migration guide', () => withLab({}, async (lab) => {
+  test('the migration guide', () => withLab({}, async (lab, client) => {
     for (const name of ['rules.json', 'config.json']) cpSync(join(SAMPLES, `bastion-${name}`), join(lab.configDir, name));
-    settings(lab, 'bastion.toml', `${toml('docs/migration.md', '[[list]]').replace(/url = .*/u, `file = "${join(lab.configDir, 'hosts')}"`)}`);
+    const list = toml('docs/migration.md', '[[list]]').replace(/url = .*/u, `file = "${join(lab.configDir, 'hosts')}"`);
+    settings(lab, 'bastion.toml', `prompt_timeout_s = 300\n${list}`);
     settings(lab, 'hosts', '0.0.0.0 ads.example.com\n');
-    const asking = lab.spawn(['curl', '--silent', `http://${lab.peer4}/`]);
-    const client = clientOf(lab);
-    const { id } = await promptFor(client, '/usr/bin/curl');
+    const asker = copyInto(lab, '/usr/bin/curl', 'asker');
+    await until('the settings', async () => ((await client.listLists()).length > 0 ? true : null));
+    const asking = lab.spawn([asker, '--silent', `http://${lab.peer4}/`]);
+    const { id } = await promptFor(client, asker);
     await follow(lab, 'docs/migration.md', { ' p7 ': ` ${id} `, '/etc/opensnitchd/rules': join(SAMPLES, 'opensnitch') });
     const rules = (await client.listRules(500, '')).rows;
     assert.ok(rules.some(({ group }) => group === 'Imported from Bastion Firewall 2') && rules.some(({ group }) => group === 'Imported from OpenSnitch'));
     assert.ok(rules.some(({ id: rule, list }) => rule === 'no-ads' && list === 'ads'));
-    client.close();
     await endChild(asking, 1000);
   }));
 });

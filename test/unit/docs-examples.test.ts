@@ -61,9 +61,7 @@ async function tomlProblems({ text }: Block): Promise<readonly unknown[]> {
   return read.ok ? [] : read.problems;
 }
 
-interface PolkitRule {
-  (action: { readonly id: string }, subject: { readonly isInGroup: (name: string) => boolean }): unknown;
-}
+type PolkitRule = (action: { readonly id: string }, subject: { readonly isInGroup: (name: string) => boolean }) => unknown;
 
 /** What the rules of a file say to the action of somebody who is in these groups. */
 function polkitSays({ text }: Block, action: string, groups: readonly string[]): unknown {
