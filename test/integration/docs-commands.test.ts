@@ -1,8 +1,10 @@
 /** Follows the guides: what they tell to type is typed, in their order, at a helper that stands where they say. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { EXIT } from '../../helper/contract/names.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabOptions } from '../lab/lab.ts';
@@ -16,7 +18,7 @@ const NOT_TYPED = /bastionctl (?:agent|doctor|monitor|rescue|selftest)|--host/u;
 /** On a terminal it asks. */
 const ASKS = /^bastionctl rules import(?!.*--(?:yes|dry-run))/u;
 
-function toml(file: string, begin: string): string {
+function blockOf(file: string, begin: string): string {
   const block = blocksOf(file).find(({ text }) => text.startsWith(begin));
   assert.ok(block !== undefined, `${file} has no block that begins with ${begin}`);
   return block.text;
@@ -63,10 +65,10 @@ async function withLab(options: LabOptions, use: (lab: Lab, client: HelperClient
 describe('the guides', { skip: noLab() }, () => {
   test('the administrator guide', () => withLab({ mode: 'learning' }, async (lab, client) => {
     const file = 'docs/administrator-guide.md';
-    const rules = toml(file, '# /etc/bastion/rules.d/20-office.toml');
+    const rules = blockOf(file, '# /etc/bastion/rules.d/20-office.toml');
     const tool = copyInto(lab, '/usr/bin/curl', 'tool');
     await lab.run([tool, '--silent', `http://${lab.peer4}/`]);
-    settings(lab, 'bastion.toml', toml(file, '# /etc/bastion/bastion.toml').replace('"enforcing"', '"learning"'));
+    settings(lab, 'bastion.toml', blockOf(file, '# /etc/bastion/bastion.toml').replace('"enforcing"', '"learning"'));
     settings(lab, 'rules.d/20-office.toml', rules);
     mkdirSync(join(lab.folder, 'desk'));
     writeFileSync(join(lab.folder, 'desk/20-office.toml'), rules);
@@ -83,7 +85,7 @@ describe('the guides', { skip: noLab() }, () => {
 
   test('the migration guide', () => withLab({}, async (lab, client) => {
     for (const name of ['rules.json', 'config.json']) cpSync(join(SAMPLES, `bastion-${name}`), join(lab.configDir, name));
-    const list = toml('docs/migration.md', '[[list]]').replace(/url = .*/u, `file = "${join(lab.configDir, 'hosts')}"`);
+    const list = blockOf('docs/migration.md', '[[list]]').replace(/url = .*/u, `file = "${join(lab.configDir, 'hosts')}"`);
     settings(lab, 'bastion.toml', `prompt_timeout_s = 300\n${list}`);
     settings(lab, 'hosts', '0.0.0.0 ads.example.com\n');
     const asker = copyInto(lab, '/usr/bin/curl', 'asker');
@@ -95,5 +97,19 @@ describe('the guides', { skip: noLab() }, () => {
     assert.ok(rules.some(({ group }) => group === 'Imported from Bastion Firewall 2') && rules.some(({ group }) => group === 'Imported from OpenSnitch'));
     assert.ok(rules.some(({ id: rule, list }) => rule === 'no-ads' && list === 'ads'));
     await endChild(asking, 1000);
+  }));
+
+  test('the D-Bus reference', () => withLab({}, (lab) => follow(lab, 'docs/dbus.md')));
+
+  test('the rule for polkit of the administrator guide lets a group change rules, and no more', () => withLab({ polkit: 'strict' }, async (lab) => {
+    const change = async (...args: readonly string[]): Promise<number | null> => (await lab.ctl([...args, '--no-ask-password'])).status;
+    const add = ['rules', 'add', 'deny', '--application', '/usr/bin/env'];
+    assert.deepEqual([await change(...add), await change('mode', 'learning')], [EXIT.notAuthorized, EXIT.notAuthorized]);
+    const group = execFileSync('id', ['-gn', lab.user.name], { encoding: 'utf8' }).trim();
+    const text = blockOf('docs/administrator-guide.md', '// /etc/polkit-1/rules.d/40-bastion-netops.rules').replace('netops")', `${group}")`);
+    writeFileSync(join(lab.folder, 'bus/rules.d/40-bastion-netops.rules'), text);
+    await lab.bus.stopPolkit();
+    await lab.bus.startPolkit();
+    assert.deepEqual([await change(...add), await change('mode', 'learning')], [EXIT.done, EXIT.notAuthorized]);
   }));
 });
