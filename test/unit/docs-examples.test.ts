@@ -147,3 +147,10 @@ test('documents: actions of polkit, fields of the journal, metrics and members o
     }
   }
 });
+
+test('the user guide: what it says to press, and the parts of windows that it names, are there', () => {
+  const said = textOf('po/bastion-firewall.pot').replaceAll('_', '').replaceAll('’', "'");
+  const bold = [...textOf('docs/user-guide.md').matchAll(/\*\*([A-Z][^*]*[^*.])\*\*/gu)].map(([, label = '']) => label.replaceAll(/\s+/gu, ' '));
+  assert.ok(bold.length > 20);
+  assert.deepEqual(bold.filter((label) => !said.includes(`"${label}"`) && !said.includes(`"${label}…"`)), []);
+});
