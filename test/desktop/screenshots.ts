@@ -1,7 +1,7 @@
 /**
  * Takes pictures of the whole interface in a real GNOME Shell, with sample data: build/screenshots/NAME.png for each page in
- * light, dark and at 360 pixels, the prompt and a notification; with --publish also the few of data/desktop/screenshots and the one
- * of docs/images.
+ * light, dark and at 360 pixels, the prompt and a notification; with --publish also those of data/desktop/screenshots and
+ * docs/images.
  * Run by hand: node test/desktop/screenshots.ts [--publish]
  */
 import { execFile } from 'node:child_process';
@@ -28,6 +28,15 @@ type Size = typeof WIDE;
 /** Pictures that people see before they install. */
 const PUBLISHED = { prompt: 'prompt', 'overview-light': 'overview', 'rules-light': 'rules', 'activity-light': 'activity' } as const;
 const PUBLISHED_BYTES = 200_000;
+/** What the user guide shows besides. */
+const GUIDE = {
+  'applications-light': 'applications', 'suggestions-learning': 'suggestions', 'network-light': 'network', 'inbox-light': 'inbox',
+  'preferences-light': 'preferences',
+} as const;
+/** Fewer colours take a third of the space, and nobody sees it. */
+const GUIDE_COLOURS = '128';
+/** Of the whole screen: where notifications and the tray's menu are. */
+const TRAY_PLACE = '920x390+360+0';
 const GRAPH_SECONDS = 25;
 /** So many looks in a row are the same before a picture is kept, with this time between them. */
 const LOOKS = 3;
@@ -90,7 +99,8 @@ class Photographer {
   async pages(suffix: string): Promise<void> {
     for (const page of PAGE_IDS) {
       this.#app.write({ do: 'open', page, item: '' });
-      await this.window(TITLE, `${page}-${suffix}`);
+      if (page === 'overview') await pause();
+      await this.window(TITLE, `${page}-${suffix}`, page === 'overview' ? 1 : LOOKS);
     }
   }
 
@@ -104,10 +114,10 @@ class Photographer {
     });
   }
 
-  /** The window with this title, which has the focus. */
-  async window(title: string, name: string): Promise<void> {
+  /** The window with this title, which has the focus. The overview's graph moves each second: on a busy machine no two looks are the same. */
+  async window(title: string, name: string, looks = LOOKS): Promise<void> {
     await this.#front(title);
-    await this.#steady(name, () => this.#shell.screenshotWindow(name));
+    await this.#steady(name, () => this.#shell.screenshotWindow(name), looks);
   }
 
   async #front(title: string): Promise<void> {
@@ -120,7 +130,7 @@ class Photographer {
   }
 
   /** Something else than before, and the same at several looks: a page that comes late is not taken for the one before it. */
-  async #steady(name: string, shoot: () => Promise<string>): Promise<void> {
+  async #steady(name: string, shoot: () => Promise<string>, looks = LOOKS): Promise<void> {
     let before = '';
     let same = 0;
     await this.#shell.until(`${name} to be drawn`, async () => {
@@ -129,11 +139,17 @@ class Photographer {
       same = stdout === before ? same + 1 : 1;
       before = stdout;
       await pause(LOOK_MS);
-      return same >= LOOKS && stdout !== this.#last;
+      return same >= looks && stdout !== this.#last;
     });
     this.#last = before;
     process.stdout.write(`${name}\n`);
   }
+}
+
+async function shrink(name: string, cut: readonly string[], path: string): Promise<void> {
+  await run('/usr/bin/convert', [
+    join(SCREENSHOTS, `${name}.png`), ...cut, '+repage', '-strip', '+dither', '-colors', GUIDE_COLOURS, '-define', 'png:compression-level=9', path,
+  ]);
 }
 
 async function publish(): Promise<void> {
@@ -145,8 +161,11 @@ async function publish(): Promise<void> {
     const { size } = await stat(path);
     if (size > PUBLISHED_BYTES) throw new Error(`${path} has ${String(size)} bytes, more than ${String(PUBLISHED_BYTES)}`);
   }
+  const images = join(ROOT, 'docs/images');
+  for (const [from, to] of Object.entries(GUIDE)) await shrink(from, ['-shave', '36x30'], join(images, `${to}.png`));
+  await shrink('tray-menu', ['-crop', TRAY_PLACE], join(images, 'tray.png'));
   const windows = ['rules-light', 'prompt'].flatMap((name) => ['(', join(SCREENSHOTS, `${name}.png`), '-shave', '36x30', '+repage', ')']);
-  const path = join(ROOT, 'docs/images/desktop.png');
+  const path = join(images, 'desktop.png');
   await run('/usr/bin/convert', ['-background', 'none', '-gravity', 'center', ...windows, '+append', '-strip', '-define', 'png:compression-level=9', path]);
 }
 
@@ -161,6 +180,14 @@ async function traffic(app: LineProcess): Promise<void> {
     app.write({ do: 'traffic', traffic: programs(received, Math.round(received / 9)) });
     await pause();
   }
+}
+
+/** The suggestions as somebody sees them who learns. */
+async function learning(app: LineProcess, photographer: Photographer): Promise<void> {
+  app.write({ do: 'status', status: statusOf({ mode: 'learning' }) });
+  app.write({ do: 'open', page: 'suggestions', item: '' });
+  await photographer.window(TITLE, 'suggestions-learning');
+  app.write({ do: 'status', status: statusOf() });
 }
 
 async function takeAll(shell: GnomeShell): Promise<void> {
@@ -187,6 +214,7 @@ async function takeAll(shell: GnomeShell): Promise<void> {
     await photographer.resize(size);
     if (suffix === 'light') await traffic(app);
     await photographer.pages(suffix);
+    if (suffix === 'light') await learning(app, photographer);
   }
 }
 
