@@ -76,6 +76,7 @@ describe('rescue', { skip }, () => {
     inNamespace(lab, 'iptables-nft', '-t', 'mangle', '-N', 'BASTION_OLD');
     inNamespace(lab, 'ip6tables-nft', '-t', 'filter', '-A', 'OUTPUT', '-m', 'owner', '--gid-owner', '998', '-m', 'comment', '--comment', 'BASTION_BYPASS', '-j', 'ACCEPT');
     inNamespace(lab, 'iptables-nft', '-t', 'filter', '-A', 'OUTPUT', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'NFQUEUE', '--queue-num', '1', '--queue-bypass');
+    inNamespace(lab, 'iptables-nft', '-t', 'filter', '-A', 'INPUT', '-m', 'comment', '--comment', 'BASTION_INBOUND', '-j', 'DROP');
     assertDone(await rescue(lab));
     await assertNothingLeft(lab);
   });

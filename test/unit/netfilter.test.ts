@@ -32,6 +32,8 @@ for (const [wanted, line] of [
   [true, '-A OUTPUT -m conntrack --ctstate NEW -j NFQUEUE --queue-num 1 --queue-bypass'],
   [true, '-A OUTPUT -j NFQUEUE --queue-num 1'],
   [true, '-A OUTPUT -m owner --gid-owner 998 -m comment --comment BASTION_BYPASS -j ACCEPT'],
+  [true, '-A INPUT -m conntrack --ctstate NEW -m comment --comment BASTION_INBOUND -j DROP'],
+  [false, '-A FORWARD -m comment --comment BASTION_INBOUND -j DROP'],
   [false, '-A OUTPUT -j NFQUEUE --queue-num 10'],
   [false, '-A INPUT -j NFQUEUE --queue-num 1'],
   [false, '-A OUTPUT -m comment --comment "--queue-num 1" -j ACCEPT'],

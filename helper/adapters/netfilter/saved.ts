@@ -72,13 +72,14 @@ export function leadsToOurs(rule: SavedRule): boolean {
   return !rule.chain.startsWith(CHAIN_PREFIX) && targetOf(rule).startsWith(CHAIN_PREFIX);
 }
 
-/**
- * A rule that Bastion Firewall 2 left in filter OUTPUT: its queue was always number 1, and its bypass rules carried
- * BASTION_BYPASS as their comment.
- */
+/** Comments of rules of Bastion Firewall 2, by their chain in filter. */
+const OLD_COMMENTS = new Map([['OUTPUT', 'BASTION_BYPASS'], ['INPUT', 'BASTION_INBOUND']]);
+
+/** A rule that Bastion Firewall 2 left in filter: its queue was always number 1, and its other rules have a comment. */
 export function isLeftOver(table: string, rule: SavedRule): boolean {
-  if (table !== 'filter' || rule.chain !== 'OUTPUT') return false;
-  if (rule.tokens.some((token) => token.includes('BASTION_BYPASS'))) return true;
+  if (table !== 'filter') return false;
+  const comment = OLD_COMMENTS.get(rule.chain);
+  if (comment !== undefined && rule.tokens.some((token) => token.includes(comment))) return true;
   const number = rule.tokens.indexOf('--queue-num');
-  return targetOf(rule) === 'NFQUEUE' && number >= 0 && rule.tokens[number + 1] === '1';
+  return rule.chain === 'OUTPUT' && targetOf(rule) === 'NFQUEUE' && number >= 0 && rule.tokens[number + 1] === '1';
 }

@@ -110,7 +110,7 @@ export function faults(wanted: readonly TableRules[], now: SavedTables, before: 
       if (fault !== null) found.push(`${table}: ${fault}`);
     }
     for (const rule of saved.rules) {
-      if (isLeftOver(table, rule)) found.push(`${table}: OUTPUT has a rule of Bastion Firewall 2`);
+      if (isLeftOver(table, rule)) found.push(`${table}: ${rule.chain} has a rule of Bastion Firewall 2`);
       else if (leadsToOurs(rule) && !names.has(targetOf(rule))) found.push(`${table}: ${rule.chain} leads to ${targetOf(rule)}`);
     }
   }
