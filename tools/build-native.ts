@@ -37,6 +37,12 @@ interface Layout {
 
 const JOBS = 2;
 const WARNINGS = ['-Wall', '-Wextra', '-Wshadow'];
+
+/** Debugging information names sources from the repository on, so that the same tree gives the same bytes wherever it lies. */
+function fromRoot({ root }: Layout): string {
+  return `-ffile-prefix-map=${root}=.`;
+}
+
 /** Nothing can be thrown into an environment that is ending: what was to be thrown there is dropped, not fatal. */
 const ADDON_API = ['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
 const LIBRARIES = ['-lbpf', '-lnetfilter_queue', '-lmnl', '-lpthread'];
@@ -82,7 +88,7 @@ function bpfStep(layout: Layout): Step {
   return {
     output,
     command: [
-      clang, '-g', '-O2', '-target', 'bpf', '-mcpu=v3', ...WARNINGS, '-Wno-unused-parameter',
+      clang, '-g', '-O2', '-target', 'bpf', '-mcpu=v3', ...WARNINGS, '-Wno-unused-parameter', fromRoot(layout),
       `-I/usr/include/${layout.multiarch}`, '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
     ],
     inputs: [source],
@@ -100,7 +106,7 @@ function compileStep(layout: Layout, source: string): Step {
     output,
     command: [
       'g++', '-std=c++20', '-g', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fstack-protector-strong',
-      ...mode, ...WARNINGS, ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
+      ...mode, ...WARNINGS, fromRoot(layout), ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
     ],
     inputs: [source],
     dependencyFile,
@@ -124,7 +130,7 @@ function probeStep(layout: Layout): Step {
   const mode = layout.sanitize ? [...SANITIZERS, '-O1'] : ['-O2', '-D_FORTIFY_SOURCE=2'];
   return {
     output,
-    command: ['gcc', '-std=c11', '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
+    command: ['gcc', '-std=c11', '-g', fromRoot(layout), '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
     inputs: [source],
   };
 }
