@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { ROOT } from '../../lab/process.ts';
 import { builtPackage, noPackages } from '../packages.ts';
 import { noSystem } from './image.ts';
 import { HELPER_UNIT, SystemMachine } from './machine.ts';
@@ -141,4 +142,9 @@ test('the package takes the place of version 2: rules and settings once, its fil
   assert.match(refused, /were not imported: .*rules\.json/u);
   assert.match(refused, /sudo bastionctl rules import --from-original/u);
   assert.equal(await machine.must(['cat', RULES]), '{ "/usr/bin/curl:443": true');
+
+  // What autopkgtest runs on an installed package.
+  copyFileSync(join(ROOT, 'debian/tests/smoke'), join(machine.root, 'opt/rig/smoke'));
+  const smoke = await machine.guarded(['/bin/sh', '/opt/rig/smoke']);
+  assert.equal(smoke.status, 0, `${smoke.stdout}${smoke.stderr}`);
 });
