@@ -4,6 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import type { Metafile } from 'esbuild';
 import { DOMAIN, compileMo, readCatalogues } from './po/catalogues.ts';
 import { pseudoCatalogues } from './po/pseudo.ts';
 
@@ -20,25 +21,29 @@ const SCHEMA = 'org.bastionfirewall.Desktop.gschema.xml';
 /**
  * Writes build/desktop/ (main.cjs for the process of the session, window.cjs for the windows, ui/, icons/, locale/, schemas/,
  * style.css); tools/build.ts makes its starter. The folder is made aside and put in place at the end, so a running application
- * never reads half of it.
+ * never reads half of it. Gives what the bundles are made of.
  */
-export async function buildDesktop({ root, log, variant }: BuildDesktopOptions): Promise<void> {
+export async function buildDesktop({ root, log, variant }: BuildDesktopOptions): Promise<readonly Metafile[]> {
   const target = join(root, variant?.folder ?? 'build/desktop');
   const aside = `${target}.new`;
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true });
-  await bundle(root, join(root, variant?.session ?? 'desktop/session/main.ts'), join(aside, 'main.cjs'));
-  await bundle(root, join(root, variant?.window ?? 'desktop/window/main.ts'), join(aside, 'window.cjs'));
+  const session = await bundle(root, join(root, variant?.session ?? 'desktop/session/main.ts'), join(aside, 'main.cjs'));
+  const window = await bundle(root, join(root, variant?.window ?? 'desktop/window/main.ts'), join(aside, 'window.cjs'));
   await copyAssets(root, aside);
   const languages = await compileCatalogues(root, join(aside, 'locale'), variant !== undefined);
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);
   log(`desktop: ${target.slice(root.length + 1)}, languages: en${languages.map((language) => `, ${language}`).join('')}`);
+  return [session, window];
 }
 
 /** CommonJS, because timers that wait when the toolkit's loop begins fire late in a module; names are GType names. */
-async function bundle(root: string, entry: string, outfile: string): Promise<void> {
-  await build({
+async function bundle(root: string, entry: string, outfile: string): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    preserveSymlinks: true,
+    metafile: true,
     entryPoints: [entry],
     outfile,
     bundle: true,
@@ -53,6 +58,7 @@ async function bundle(root: string, entry: string, outfile: string): Promise<voi
     define: { 'import.meta.dirname': '__dirname', BASTION_VERSION: JSON.stringify(await version(root)) },
     logLevel: 'warning',
   });
+  return metafile;
 }
 
 async function version(root: string): Promise<string> {

@@ -31,12 +31,17 @@ interface Layout {
   readonly out: string;
   /** Node's headers and node-addon-api. */
   readonly headers: readonly [string, string];
-  readonly multiarch: string;
   readonly sanitize: boolean;
 }
 
 const JOBS = 2;
 const WARNINGS = ['-Wall', '-Wextra', '-Wshadow'];
+
+/** Debugging information names sources from the repository on, so that the same tree gives the same bytes wherever it lies. */
+function fromRoot(root: string): string {
+  return `-ffile-prefix-map=${root}=.`;
+}
+
 /** Nothing can be thrown into an environment that is ending: what was to be thrown there is dropped, not fatal. */
 const ADDON_API = ['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
 const LIBRARIES = ['-lbpf', '-lnetfilter_queue', '-lmnl', '-lpthread'];
@@ -58,7 +63,6 @@ function layoutOf(options: BuildNativeOptions): Layout {
     root: options.root,
     out: join(options.root, 'build', options.sanitize ? 'native-sanitized' : 'native'),
     headers: [node, wrapper],
-    multiarch: arm ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu',
     sanitize: options.sanitize,
   };
 }
@@ -72,20 +76,28 @@ function findTool(names: readonly string[]): string | null {
   return null;
 }
 
-function bpfStep(layout: Layout): Step {
+/** Macros of libbpf for arguments of the machine's own calling convention; nothing here uses them so far. */
+const BPF_MACHINES = { x64: '__TARGET_ARCH_x86', arm64: '__TARGET_ARCH_arm64' } as const;
+
+/** Compiles the BPF programs of the repository `root` for the kernel of a machine, by headers of this one. Throws without clang. */
+export function bpfCommand(root: string, machine: keyof typeof BPF_MACHINES, output: string): readonly [string, ...string[]] {
   const clang = findTool(CLANGS);
   if (clang === null) throw new BuildError('clang is missing; install it with: apt-get install clang');
-  const source = join(layout.root, 'native', 'bpf', 'bastion.bpf.c');
+  const multiarch = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  return [
+    clang, '-g', '-O2', '-target', 'bpf', '-mcpu=v3', `-D${BPF_MACHINES[machine]}`, ...WARNINGS, '-Wno-unused-parameter', fromRoot(root),
+    `-I/usr/include/${multiarch}`, '-c', join(root, 'native', 'bpf', 'bastion.bpf.c'), '-o', output,
+  ];
+}
+
+function bpfStep(layout: Layout): Step {
   const output = join(layout.out, 'bastion.bpf.o');
   const dependencyFile = `${output}.d`;
   const strip = findTool(CLANGS.map((name) => name.replace('clang', 'llvm-strip')));
   return {
     output,
-    command: [
-      clang, '-g', '-O2', '-target', 'bpf', '-mcpu=v3', ...WARNINGS, '-Wno-unused-parameter',
-      `-I/usr/include/${layout.multiarch}`, '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
-    ],
-    inputs: [source],
+    command: [...bpfCommand(layout.root, process.arch === 'arm64' ? 'arm64' : 'x64', `${output}.tmp`), '-MMD', '-MF', dependencyFile],
+    inputs: [join(layout.root, 'native', 'bpf', 'bastion.bpf.c')],
     dependencyFile,
     // DWARF is ten times the rest; BTF, which loading needs, stays.
     ...(strip === null ? {} : { after: [strip, '-g', `${output}.tmp`] as const }),
@@ -100,7 +112,7 @@ function compileStep(layout: Layout, source: string): Step {
     output,
     command: [
       'g++', '-std=c++20', '-g', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fstack-protector-strong',
-      ...mode, ...WARNINGS, ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
+      ...mode, ...WARNINGS, fromRoot(layout.root), ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
     ],
     inputs: [source],
     dependencyFile,
@@ -124,7 +136,7 @@ function probeStep(layout: Layout): Step {
   const mode = layout.sanitize ? [...SANITIZERS, '-O1'] : ['-O2', '-D_FORTIFY_SOURCE=2'];
   return {
     output,
-    command: ['gcc', '-std=c11', '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
+    command: ['gcc', '-std=c11', '-g', fromRoot(layout.root), '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
     inputs: [source],
   };
 }

@@ -6,10 +6,12 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import type { Metafile } from 'esbuild';
 import { closedIptables, closedNft, networkRootIptables, networkRootNft } from '../helper/adapters/netfilter/boot-rules.ts';
 import { buildDesktop } from './build-desktop.ts';
 import { buildNative } from './build-native.ts';
 import { buildSessionFiles } from './session-files.ts';
+import { writeThirdParty } from './third-party.ts';
 
 const run = promisify(execFile);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -31,8 +33,12 @@ async function writeIfChanged(path: string, content: string, mode: number): Prom
  * One ES module for each program and thread; CommonJS dependencies find `require` through the banner. `minify` for a thread that
  * lives long beside others: V8 keeps the text.
  */
-async function bundle(name: string, entry: string, file = 'main.mjs', minify = false): Promise<void> {
-  await build({
+async function bundle(name: string, entry: string, file = 'main.mjs', minify = false): Promise<Metafile> {
+  const { metafile } = await build({
+    // Comments in the bundle name files from the repository on, wherever it lies and whatever node_modules is a link to.
+    absWorkingDir: root,
+    preserveSymlinks: true,
+    metafile: true,
     entryPoints: [join(root, entry)],
     outfile: join(root, 'build', name, file),
     bundle: true,
@@ -48,6 +54,7 @@ async function bundle(name: string, entry: string, file = 'main.mjs', minify = f
     logLevel: 'warning',
     banner: { js: "import { createRequire as bundleRequire } from 'node:module';\nconst require = bundleRequire(import.meta.url);" },
   });
+  return metafile;
 }
 
 /**
@@ -127,8 +134,9 @@ await access(join(nodeFolder, 'bin', 'node')).catch(() => {
   throw new Error('the pinned runtime is missing; run: npm run setup');
 });
 await step('addon and BPF objects', () => buildNative({ root, sanitize: false, log }));
+const bundles: Metafile[] = [];
 await step('helper and bastionctl', async () => {
-  await Promise.all([
+  bundles.push(...await Promise.all([
     bundle('helper', 'helper/main.ts'),
     bundle('helper', 'helper/lists/build-list.ts', 'build-list.mjs'),
     bundle('helper', 'helper/lists/fetch.ts', 'fetch.mjs'),
@@ -138,7 +146,7 @@ await step('helper and bastionctl', async () => {
     bundle('helper', 'helper/adapters/containers/worker.ts', 'containers.mjs', true),
     bundle('import', 'helper/import-worker.ts'),
     bundle('ctl', 'helper/ctl/main.ts'),
-  ]);
+  ]));
   await launcher('bastion-helper', 'helper/main.mjs', HELPER_FLAGS);
   await launcher('bastionctl', 'ctl/main.mjs', []);
   await helperData();
@@ -146,10 +154,14 @@ await step('helper and bastionctl', async () => {
   await completions();
 });
 await step('desktop', async () => {
-  await buildDesktop({ root, log });
+  bundles.push(...await buildDesktop({ root, log }));
   await launcher('bastion-firewall-desktop', 'desktop/main.cjs', []);
 });
 await step('files of the session', async () => {
   await buildSessionFiles({ root, folder: 'build/install', homepage: '' });
+});
+await step('what is from others', () => {
+  writeThirdParty(root, bundles);
+  return Promise.resolve();
 });
 await step('manifest', manifest);

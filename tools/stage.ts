@@ -51,6 +51,7 @@ const HELPER: readonly Staged[] = of('bastion-firewall', [
   ['build/bin/bastionctl', `${PRODUCT}/bin/bastionctl`, PROGRAM],
   [`${RUNTIME}/bin/node`, `${PRODUCT}/bin/node`, PROGRAM],
   [`${RUNTIME}/LICENSE`, 'usr/share/doc/bastion-firewall/node-LICENSE'],
+  ['build/doc', 'usr/share/doc/bastion-firewall'],
   ['build/helper', `${PRODUCT}/helper`],
   ['build/import', `${PRODUCT}/import`],
   ['build/ctl', `${PRODUCT}/ctl`],
@@ -146,6 +147,11 @@ function copy(root: string, { source, target, mode }: Staged): readonly string[]
     chmodSync(to, mode);
     return path;
   });
+}
+
+/** Absolute paths of everything that the packages are made of. */
+export function stagedSources(): readonly string[] {
+  return STAGED.flatMap(({ source }) => filesBelow(join(REPOSITORY, source)).map((name) => join(REPOSITORY, source, name)));
 }
 
 /** Files of the product that are run or read; the runtime's own file is too large to be read at each start. */

@@ -205,9 +205,11 @@ describe('the helper’s own files', () => {
     await mkdir(dpkgInfoDir);
     await writeFile(join(productDir, 'main.mjs'), 'main');
     const md5 = createHash('md5').update('main').digest('hex');
-    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/share/doc/gone\n`);
+    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/sbin/gone\n`);
     const found = await verifyOwnFiles({ productDir, dpkgInfoDir, root });
-    assert.deepEqual(found, { record: 'dpkg', checked: 2, changed: [], missing: [join(root, 'usr/share/doc/gone')] });
+    assert.deepEqual(found, { record: 'dpkg', checked: 2, changed: [], missing: [join(root, 'usr/sbin/gone')] });
+    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/share/doc/bastion-firewall/copyright\n`);
+    assert.deepEqual((await verifyOwnFiles({ productDir, dpkgInfoDir, root })).missing, [], 'systems that leave documentation out');
     assert.equal((await verifyOwnFiles({ productDir: join(root, 'elsewhere'), dpkgInfoDir, root })).record, null);
   });
 

@@ -1,6 +1,6 @@
 /** npm's packages, the pinned Node runtime, and node-gtk built against it. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { ROOT, SetupError, capture, logFile, readText, runLogged, writeAtomic } from './progress.mjs';
@@ -77,13 +77,16 @@ export async function checkTools() {
   }
 }
 
+/** Another word builds node-gtk anew everywhere. */
+const BUILT_HOW = 'plain-paths';
+
 /** Everything that the compiled file depends on, as a name for a folder. */
 function gtkKey() {
   const version = (name) => readJson(path.join(MODULES, name, 'package.json')).version;
   const release = readText('/etc/os-release') ?? '';
   const field = (name) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(release)?.[1] ?? '';
   const system = `${field('ID')}${field('VERSION_ID')}`.replace(/[^A-Za-z0-9.]/g, '');
-  return `${version('node-gtk')}-node${version(path.basename(RUNTIME_FOLDER))}-${process.arch}-${system}`;
+  return `${version('node-gtk')}-node${version(path.basename(RUNTIME_FOLDER))}-${process.arch}-${system}-${BUILT_HOW}`;
 }
 
 /** Where node-gtk looks for its compiled file; the folder's name holds V8's module version. */
@@ -147,6 +150,8 @@ async function buildGtk(doing, target) {
   );
   env.PATH = `${path.dirname(PINNED_NODE)}:${process.env.PATH ?? '/usr/bin:/bin'}`;
   env.npm_config_nodedir = RUNTIME_FOLDER;
+  // Debugging information names no folder of this machine: the same sources give the same bytes everywhere.
+  env.CXXFLAGS = `${process.env.CXXFLAGS ?? ''} -ffile-prefix-map=${realpathSync(MODULES)}=node_modules -ffile-prefix-map=${MODULES}=node_modules`;
   const status = await runLogged(log, PINNED_NODE, args, { cwd: GTK_FOLDER, env });
   if (status !== 0 || !existsSync(target)) {
     throw new SetupError('node-gtk did not build', { log, mend: 'rm -rf build/cache/node-gtk && npm run setup' });
