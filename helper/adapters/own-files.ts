@@ -17,6 +17,9 @@ const CHUNK_BYTES = 256 * 1024;
 /** Names told in one sentence. */
 const TOLD_LIMIT = 3;
 
+/** dpkg may be told to leave these out (path-exclude), and small systems do. Nothing of them is run. */
+const DOCUMENTS = /^usr\/share\/(?:doc|locale|man)\//;
+
 /** Below the product's folder: no part begins with a dot. */
 const FILE_NAME = /^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*(?:\/[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*)*$/;
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -82,7 +85,8 @@ async function packageFiles(infoDir: string, root: string): Promise<readonly Exp
   const text = await readFile(join(infoDir, `${PACKAGE}.md5sums`), 'utf8').catch(() => '');
   return text.split('\n').slice(0, FILES_LIMIT).flatMap((line): Expected[] => {
     const found = /^([0-9a-f]{32}) {2}(.+)$/.exec(line);
-    return found === null ? [] : [{ path: join(root, found[2] ?? ''), algorithm: 'md5', digest: found[1] ?? '' }];
+    const [, digest = '', path = ''] = found ?? [];
+    return found === null || DOCUMENTS.test(path) ? [] : [{ path: join(root, path), algorithm: 'md5', digest }];
   });
 }
 

@@ -1,44 +1,40 @@
-/** The package's life on a system that never had it: installed, chosen, booted, updated, put back, removed, purged. */
+/**
+ * The packages' life on systems that never had them, of each release that they are for: installed by apt, chosen, asked at the
+ * screen, booted, hung, killed, updated, put back, removed, purged.
+ */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { test } from 'node:test';
-import { makePackages } from '../../../tools/package.ts';
-import { mustHold } from '../../must-hold.ts';
+import { after, before, describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { ADDRESSES } from '../../lab/network.ts';
 import { which } from '../../lab/process.ts';
-import { noSystem } from './image.ts';
+import { rested, until } from '../../integration/support.ts';
+import { NotificationStub } from '../../desktop/bus-services.ts';
+import { mustHold } from '../../must-hold.ts';
+import { builtPackages } from '../packages.ts';
+import { noSystem, releases } from './image.ts';
 import { HELPER_UNIT, SystemMachine } from './machine.ts';
-import { ALLOWED } from './root.ts';
+import { Apt, makeRepository } from './repository.ts';
+import { ALLOWED, copyProgram } from './root.ts';
+import { PersonSession, addPerson } from './session.ts';
 import { allowedWorks, attached, decideAllowed, running, staysSilent } from './support.ts';
 
-const INSTALL_LIMIT_MS = 120_000;
 const NEXT = '3.0.1';
-/** What apt, dpkg, systemd and the journal keep of their own, and what systems change while they run. */
-const NOT_OURS = /^\/(?:dev|proc|run|sys|tmp|var\/(?:cache|log|tmp|lib\/(?:apt|dpkg|systemd))|opt\/rig|etc\/ld\.so\.cache)(?:\/|$)/u;
-
-/** The same package with another version. */
-function repacked(folder: string, deb: string, version: string): string {
-  const tree = join(folder, 'tree');
-  const target = join(folder, `next-${version}.deb`);
-  execFileSync('dpkg-deb', ['--raw-extract', deb, tree]);
-  const control = join(tree, 'DEBIAN/control');
-  writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/mu, `Version: ${version}`));
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, target]);
-  rmSync(tree, { recursive: true });
-  return target;
-}
-
-async function install(machine: SystemMachine, deb: string, ...options: readonly string[]): Promise<string> {
-  const inside = `/opt/rig/${basename(deb)}`;
-  copyFileSync(deb, join(machine.root, inside));
-  return apt(machine, 'install', ...options, inside);
-}
-
-function apt(machine: SystemMachine, ...args: readonly string[]): Promise<string> {
-  return machine.must(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y', '--no-install-recommends', ...args], INSTALL_LIMIT_MS);
-}
+const BOTH = ['bastion-firewall', 'bastion-firewall-desktop'] as const;
+/** A program that nobody has decided about, and the person at the screen starts. */
+const ASKED = '/opt/rig/asked';
+/** It waits 8 s for a connection, and a person may take longer: it tries again, which is the same question. */
+const VISIT = `for time in 1 2 3 4 5; do ${ASKED} tcp ${ADDRESSES.peer4} 7 && exit 0; done; exit 1`;
+/** What apt, dpkg, systemd and the journal keep of their own, what systems change while they run, and what is the rig's and a person's. */
+const NOT_OURS = /^\/(?:dev|etc\/apt\/sources\.list\.d|home|proc|run|sys|tmp|var\/(?:cache|log|tmp|lib\/(?:apt|dpkg|systemd))|opt\/rig|etc\/ld\.so\.cache)(?:[/ ]|$)/u;
+const AGENTS = [
+  'busctl', '--json=short', 'get-property', 'org.bastionfirewall.Helper1', '/org/bastionfirewall/Helper1', 'org.bastionfirewall.Helper1.Prompts', 'Agents',
+];
+/** Written by mmdebstrap. */
+const IMAGE_LEAVES_OUT = '/etc/dpkg/dpkg.cfg.d/99mmdebstrap';
+const PATIENT = `/etc/systemd/system/${HELPER_UNIT}.d/rig.conf`;
 
 interface Trace {
   readonly files: readonly string[];
@@ -48,7 +44,7 @@ interface Trace {
 }
 
 async function trace(machine: SystemMachine): Promise<Trace> {
-  const found = await machine.must(['find', '/', '-xdev', '-not', '-type', 'd', '-printf', '%p %m %s\n']);
+  const found = await machine.must(['find', '/', '-xdev', '-type', 'd', '-printf', '%p %m\n', '-o', '-printf', '%p %m %s\n']);
   return {
     files: found.split('\n').filter((line) => !NOT_OURS.test(line)).sort(),
     units: await machine.must(['systemctl', 'list-unit-files', '--no-legend', '--plain']),
@@ -57,65 +53,196 @@ async function trace(machine: SystemMachine): Promise<Trace> {
   };
 }
 
-async function mode(machine: SystemMachine): Promise<unknown> {
-  return (JSON.parse(await machine.must(['bastionctl', 'status', '--json'])) as { readonly mode?: unknown }).mode;
+async function status(machine: SystemMachine): Promise<{ readonly mode?: unknown; readonly statistics?: { readonly prompts?: unknown } }> {
+  return JSON.parse(await machine.must(['bastionctl', 'status', '--json'])) as Awaited<ReturnType<typeof status>>;
 }
 
-const missing = noSystem() || (which('dh') === null && 'not installed: debhelper');
+/** On a machine that may be busy with others, an installation is no hang. */
+async function patience(machine: SystemMachine, patient: boolean): Promise<void> {
+  if (patient) machine.put(PATIENT, '[Service]\nWatchdogSec=30\n');
+  else rmSync(join(machine.root, PATIENT));
+  await machine.must(['systemctl', 'daemon-reload']);
+}
 
-test('the package is installed, keeps a rule over a boot, is updated and put back without an open moment, and leaves nothing behind', { skip: missing }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'bastion-packages-'));
-  t.after(() => { rmSync(folder, { recursive: true, force: true }); });
-  const deb = makePackages({ folder: join(folder, 'made'), compression: 'none' }).find((path) => basename(path).startsWith('bastion-firewall_'));
-  assert.ok(deb !== undefined);
-  await using machine = await SystemMachine.started({ plain: true });
-  // The time that a hang may take is another test's; this one installs on a machine that may be busy with others.
-  machine.put(`/etc/systemd/system/${HELPER_UNIT}.d/rig.conf`, '[Service]\nWatchdogSec=30\n');
-  const before = await trace(machine);
-
-  const said = await install(machine, deb);
-  assert.match(said, /begins in learning mode/u);
-  await running(machine);
-  await attached(machine);
-  assert.equal(await mode(machine), 'learning', 'enforcing begins when somebody chooses it');
-
+/** Enforcing begins when an administrator says so. */
+async function chosen(machine: SystemMachine): Promise<void> {
   await machine.must(['bastionctl', 'rules', 'add', 'allow', '--application', ALLOWED, '--id', 'allowed']);
   await machine.must(['bastionctl', 'mode', 'enforcing']);
   await machine.peer.watch();
   await decideAllowed(machine);
   await staysSilent(machine, 'enforcing');
-  const exposure = /Overall exposure level for \S+ (\S+)/u.exec(await machine.must(['systemd-analyze', 'security', '--no-pager', HELPER_UNIT]))?.[1] ?? '';
+}
 
-  await machine.powerOff();
-  await machine.boot();
+interface Waiting {
+  readonly id: string;
+  readonly application: string;
+}
+
+function waiting(json: string): readonly Waiting[] {
+  return JSON.parse(json) as readonly Waiting[];
+}
+
+/** The sender from the first moment asks too, over and over; until the next boot it does not. */
+async function onlyThePerson(machine: SystemMachine): Promise<void> {
+  await machine.must(['systemctl', 'stop', 'rig-undecided.service']);
+  for (const { id } of waiting(await machine.must(['bastionctl', 'prompts', 'list', '--json']))) {
+    await machine.run(['bastionctl', 'prompts', 'answer', id, 'deny', '--lifetime', 'once']);
+  }
+}
+
+/** The desktop program of the session is asked, and a person presses Allow Once in its notification. */
+async function allowedOnce(machine: SystemMachine, session: PersonSession): Promise<void> {
+  const stub = await NotificationStub.start(session.busAddress);
+  try {
+    const desktop = session.type('DISPLAY=:9 exec bastion-firewall-desktop --background');
+    await until('the desktop program to be the agent that the helper trusts', async () => {
+      if (desktop.ended) throw new Error(`it ended: ${desktop.text()}`);
+      return (await machine.must(AGENTS)).includes('"verified":{"type":"b","data":true}') ? true : null;
+    }, 30_000);
+    const visit = session.type(VISIT);
+    const shown = await stub.shown.next((one) => one.summary === `${basename(ASKED)} wants to connect`);
+    const stop = stub.pressing(shown.id, 'allow');
+    await visit.done().finally(stop);
+    await session.type('pkill -f bastion/desktop/main.cjs').done();
+  } finally {
+    stub.stop();
+  }
+}
+
+/** The next question is answered in a terminal of the session, for always: that costs the person's password. */
+async function allowedAlways(machine: SystemMachine, session: PersonSession): Promise<void> {
+  const visit = session.type(VISIT);
+  const id = await until('the prompt', async () => {
+    const found = waiting(await session.type('bastionctl prompts list --json').done());
+    return found.find(({ application }) => application.includes(basename(ASKED)))?.id ?? null;
+  }, 30_000);
+  const answer = session.typeInTerminal(`bastionctl prompts answer ${id} allow --lifetime always`);
+  await answer.password();
+  assert.match(await answer.done(), /Rule \S+ says so/u);
+  await visit.done();
+  assert.match(await machine.must(['cat', '/etc/bastion/rules.d/50-user.toml']), new RegExp(`"${ASKED}"`, 'u'));
+}
+
+/** The packaged unit as it is: hung, then killed. */
+async function hangsAndDies(machine: SystemMachine): Promise<void> {
+  for (const signal of ['STOP', 'KILL']) {
+    await machine.must(['systemctl', 'reset-failed', HELPER_UNIT]);
+    const { pid } = await running(machine);
+    await machine.must(['kill', `-${signal}`, String(pid)]);
+    await allowedWorks(machine, `after SIG${signal}`);
+    await running(machine, pid);
+    await staysSilent(machine, `after SIG${signal}`);
+  }
+  assert.match(await machine.journal(), /Watchdog timeout/u);
+}
+
+async function updatedAndPutBack(machine: SystemMachine, apt: Apt, next: string, version: string): Promise<void> {
   const { pid } = await running(machine);
-  assert.equal(await mode(machine), 'enforcing');
-  await staysSilent(machine, 'from the first moment of the next boot');
-  await allowedWorks(machine, 'after the boot');
-
-  await install(machine, repacked(folder, deb, NEXT));
+  await apt.add(next);
+  await apt.run('install', ...BOTH);
   const updated = await running(machine, pid);
+  assert.equal(await machine.must(['dpkg-query', '-W', '-f', '${Version}', BOTH[0]]), NEXT);
   await staysSilent(machine, 'updated');
   await allowedWorks(machine, 'updated');
-  await install(machine, deb, '--allow-downgrades');
+  await apt.run('install', '--allow-downgrades', ...BOTH.map((name) => `${name}=${version}`));
   await running(machine, updated.pid);
   await staysSilent(machine, 'put back');
   await allowedWorks(machine, 'put back');
-  assert.equal(await mode(machine), 'enforcing');
+  assert.equal((await status(machine)).mode, 'enforcing');
+}
 
-  await apt(machine, 'remove', 'bastion-firewall');
+async function removedAndPurged(machine: SystemMachine, apt: Apt, before: Trace): Promise<void> {
+  await apt.run('remove', ...BOTH);
   const removed = await trace(machine);
   assert.deepEqual([removed.ruleset, removed.pins], [before.ruleset, before.pins]);
   assert.ok(removed.files.some((line) => line.startsWith('/etc/bastion/bastion.toml ')), 'settings stay until they are purged');
   await machine.probed(1);
 
-  await apt(machine, 'purge', 'bastion-firewall');
+  await apt.run('purge', ...BOTH);
   const purged = await trace(machine);
   assert.deepEqual(purged.files.filter((line) => !before.files.includes(line)), []);
   assert.deepEqual(before.files.filter((line) => !purged.files.includes(line)), []);
   assert.deepEqual([purged.units, purged.ruleset, purged.pins], [before.units, before.ruleset, before.pins]);
-  mustHold({
-    id: 'system-package', claim: 'The package: installed, booted, updated, put back, removed, purged', size: 'once', undecided: 0,
-    figures: [`systemd-analyze security: exposure ${exposure}`, 'files, units, packet rules and pins afterwards as before'],
+}
+
+interface Installed {
+  readonly apt: Apt;
+  readonly version: string;
+  readonly before: Trace;
+}
+
+/** apt finds what they need, and what was there before is kept in mind. */
+async function installed(machine: SystemMachine, t: TestContext, repository: string): Promise<Installed> {
+  const apt = new Apt(machine);
+  copyProgram(machine.root, join(machine.root, ALLOWED), ASKED);
+  // The image leaves documents and translations out; this system has everything that the packages have.
+  rmSync(join(machine.root, IMAGE_LEAVES_OUT));
+  await addPerson(machine);
+  await patience(machine, true);
+  await apt.add(repository);
+  for (const name of BOTH) t.diagnostic(`${name} on nothing but essential packages: ${String((await apt.plan(name)).length)} packages`);
+  const before = await trace(machine);
+  assert.match(await apt.run('install', ...BOTH), /begins in learning mode/u);
+  await running(machine);
+  await attached(machine);
+  assert.equal((await status(machine)).mode, 'learning', 'enforcing begins when somebody chooses it');
+  return { apt, version: await machine.must(['dpkg-query', '-W', '-f', '${Version}', BOTH[0]]), before };
+}
+
+/** A person at the screen is asked, by the desktop and in a terminal. */
+async function asked(machine: SystemMachine): Promise<void> {
+  const session = await PersonSession.begin(machine);
+  await onlyThePerson(machine);
+  await rested(join(machine.root, ASKED));
+  await allowedOnce(machine, session);
+  await allowedAlways(machine, session);
+  await session.end();
+}
+
+async function bootedAgain(machine: SystemMachine): Promise<void> {
+  await machine.powerOff();
+  await machine.boot();
+  await running(machine);
+  assert.equal((await status(machine)).mode, 'enforcing');
+  await staysSilent(machine, 'from the first moment of the next boot');
+  await allowedWorks(machine, 'after the boot');
+  const session = await PersonSession.begin(machine);
+  const { statistics } = await status(machine);
+  await session.type(VISIT).done();
+  assert.equal((await status(machine)).statistics?.prompts, statistics?.prompts, 'the answer is kept');
+  await attached(machine);
+  await session.end();
+}
+
+const missing = noSystem() || (which('dh') === null && 'not installed: debhelper');
+
+describe('Debian packages', { skip: missing }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bastion-packages-'));
+  let repositories: readonly [now: string, next: string];
+  before(() => {
+    const debs = builtPackages().filter((path) => BOTH.some((name) => basename(path).startsWith(`${name}_`)));
+    repositories = [makeRepository(join(folder, 'now'), debs), makeRepository(join(folder, 'next'), debs, NEXT)];
   });
+  after(() => { rmSync(folder, { recursive: true, force: true }); });
+
+  for (const release of releases()) {
+    test(`the package is installed on ${release}, asks, keeps the answer over a boot, is updated and put back without an open moment, and leaves nothing behind`, async (t) => {
+      await using machine = await SystemMachine.started({ release, plain: true });
+      const { apt, version, before: start } = await installed(machine, t, repositories[0]);
+      await chosen(machine);
+      const exposure = /Overall exposure level for \S+ (\S+)/u.exec(await machine.must(['systemd-analyze', 'security', '--no-pager', HELPER_UNIT]))?.[1] ?? '';
+      await asked(machine);
+      await patience(machine, false);
+      await bootedAgain(machine);
+      await hangsAndDies(machine);
+      await patience(machine, true);
+      await updatedAndPutBack(machine, apt, repositories[1], version);
+      await removedAndPurged(machine, apt, start);
+      mustHold({
+        id: `system-package-${release}`, claim: `The packages on ${release}: installed, asked at the screen, booted, hung, killed, updated, put back, removed, purged`,
+        size: 'once', undecided: 0,
+        figures: [`systemd-analyze security: exposure ${exposure}`, 'files, units, packet rules and pins afterwards as before'],
+      });
+    });
+  }
 });
