@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { until } from '../../integration/support.ts';
-import { endChild } from '../../lab/process.ts';
+import { within } from '../../lab/process.ts';
 import type { SystemMachine } from './machine.ts';
 
 export const PERSON = 'alice';
@@ -13,7 +13,6 @@ const HOME = `/home/${PERSON}`;
 const BUS_FOLDER = `${HOME}/bus`;
 const BUS_FILE = '/opt/rig/session-bus.conf';
 const LIMIT_MS = 60_000;
-const END_LIMIT_MS = 20_000;
 
 /** As a display manager opens one. Source: pam_systemd(8). */
 const LOGIN = [
@@ -77,9 +76,10 @@ export async function addPerson(machine: SystemMachine): Promise<void> {
 }
 
 export class PersonSession {
+  /** Of all sessions, because their files stay from one boot to the next. */
+  static #commands = 0;
   readonly #machine: SystemMachine;
   readonly #shell: ChildProcess;
-  #commands = 0;
 
   private constructor(machine: SystemMachine, shell: ChildProcess) {
     this.#machine = machine;
@@ -105,14 +105,14 @@ export class PersonSession {
 
   /** Starts a command of the person's. */
   type(command: string): Typed {
-    const path = `${HOME}/command-${String(process.hrtime.bigint())}-${String(++this.#commands)}`;
+    const path = `${HOME}/command-${String(++PersonSession.#commands)}`;
     this.#shell.stdin?.write(`{ ( ${command}\n) > ${path}.out 2>&1 < /dev/null; echo $? > ${path}.ends; mv ${path}.ends ${path}.status; } &\n`);
     return new Typed(this.#machine, path);
   }
 
   /** The same in a terminal of its own, where passwords can be typed. */
   typeInTerminal(command: string): Typed {
-    const path = `${HOME}/terminal-${String(process.hrtime.bigint())}-${String(++this.#commands)}`;
+    const path = `${HOME}/terminal-${String(++PersonSession.#commands)}`;
     const terminal = `script --quiet --return --command '${command}' /dev/null <> ${path}.keys`;
     this.#shell.stdin?.write(`mkfifo ${path}.keys; { ${terminal} > ${path}.out 2>&1; echo $? > ${path}.ends; mv ${path}.ends ${path}.status; } &\n`);
     return new Typed(this.#machine, path);
@@ -120,7 +120,8 @@ export class PersonSession {
 
   /** The person logs out. */
   async end(): Promise<void> {
-    this.#shell.stdin?.end();
-    await endChild(this.#shell, END_LIMIT_MS, 'SIGCONT');
+    const gone = new Promise<void>((resolve) => { this.#shell.once('exit', () => { resolve(); }); });
+    this.#shell.stdin?.end(`pkill -f ${BUS_FILE}\n`);
+    await within(gone, LIMIT_MS, () => 'the session does not end');
   }
 }
