@@ -54,8 +54,8 @@ async function trace(machine: SystemMachine): Promise<Trace> {
 
 function differences(before: Trace, now: Trace, kinds: Iterable<Parameters<Trace['get']>[0]> = before.keys()): readonly string[] {
   return [...kinds].flatMap((kind) => {
-    const [old = [], found = []] = [before.get(kind), now.get(kind)];
-    return [...found.filter((line) => !old.includes(line)).map((line) => `+ ${line}`), ...old.filter((line) => !found.includes(line)).map((line) => `- ${line}`)];
+    const [old, found] = [new Set(before.get(kind)), new Set(now.get(kind))];
+    return [...[...found].filter((line) => !old.has(line)).map((line) => `+ ${line}`), ...[...old].filter((line) => !found.has(line)).map((line) => `- ${line}`)];
   });
 }
 
@@ -184,7 +184,10 @@ async function installed(machine: SystemMachine, t: TestContext, repository: str
   await apt.add(repository);
   for (const name of BOTH) t.diagnostic(`${name} on nothing but essential packages: ${String((await apt.plan(name)).length)} packages`);
   const before = await trace(machine);
+  await apt.disown();
+  assert.notDeepEqual(await apt.unasked(), [], 'without the product nobody asks for what it needs');
   assert.match(await apt.run('install', ...BOTH), /begins in learning mode/u);
+  assert.deepEqual(await apt.unasked(), [], 'the packages ask for everything that the image has for them');
   await running(machine);
   await attached(machine);
   assert.equal((await status(machine)).mode, 'learning', 'enforcing begins when somebody chooses it');

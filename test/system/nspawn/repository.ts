@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SystemMachine } from './machine.ts';
-import { ESSENTIAL } from './image.ts';
+import { ESSENTIAL, PRODUCT_NEEDS } from './image.ts';
 
 const INSTALL_LIMIT_MS = 120_000;
 const INSIDE = '/opt/rig';
@@ -54,5 +54,17 @@ export class Apt {
   async plan(name: string): Promise<readonly string[]> {
     const said = await this.run('--simulate', '-o', `Dir::State::status=${ESSENTIAL}`, 'install', name);
     return [...said.matchAll(/^Inst (\S+)/gmu)].map(([, one = '']) => one);
+  }
+
+  /** From now on what the image has for the product is there only as long as packages ask for it. */
+  async disown(): Promise<void> {
+    // Some are part of another package in one release.
+    const { stdout } = await this.#machine.run(['dpkg-query', '-W', '-f', '${Package}\\n', ...PRODUCT_NEEDS]);
+    await this.#machine.must(['apt-mark', 'auto', ...stdout.trim().split('\n')]);
+  }
+
+  /** Packages that no other asks for. */
+  async unasked(): Promise<readonly string[]> {
+    return [...(await this.run('--simulate', 'autoremove')).matchAll(/^Remv (\S+)/gmu)].map(([, one = '']) => one);
   }
 }
