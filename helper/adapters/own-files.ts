@@ -17,9 +17,8 @@ const CHUNK_BYTES = 256 * 1024;
 /** Names told in one sentence. */
 const TOLD_LIMIT = 3;
 
-/** dpkg may be told to leave these out (path-exclude), and small systems do. Nothing of them is run. */
-const DOCUMENTS = /^usr\/share\/(?:doc|locale|man)\//;
-
+/** Not run and not read by the product; many systems leave it out by dpkg's path-exclude. Below the root. */
+const FOR_READERS = /^usr\/share\/(?:doc|man|locale)\//u;
 /** Below the product's folder: no part begins with a dot. */
 const FILE_NAME = /^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*(?:\/[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*)*$/;
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -85,8 +84,7 @@ async function packageFiles(infoDir: string, root: string): Promise<readonly Exp
   const text = await readFile(join(infoDir, `${PACKAGE}.md5sums`), 'utf8').catch(() => '');
   return text.split('\n').slice(0, FILES_LIMIT).flatMap((line): Expected[] => {
     const found = /^([0-9a-f]{32}) {2}(.+)$/.exec(line);
-    const [, digest = '', path = ''] = found ?? [];
-    return found === null || DOCUMENTS.test(path) ? [] : [{ path: join(root, path), algorithm: 'md5', digest }];
+    return found === null || FOR_READERS.test(found[2] ?? '') ? [] : [{ path: join(root, found[2] ?? ''), algorithm: 'md5', digest: found[1] ?? '' }];
   });
 }
 

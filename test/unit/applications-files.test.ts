@@ -197,7 +197,7 @@ describe('the helper’s own files', () => {
     assert.equal((await verifyOwnFiles({ productDir, dpkgInfoDir: '/none' })).record, null);
   });
 
-  test('where dpkg owns them its record decides, but for documents that it may leave out; a build of one’s own beside it does not count', async (context) => {
+  test('where dpkg owns them its record decides; a build of one’s own beside it does not count', async (context) => {
     const root = await folder(context);
     const productDir = join(root, 'usr/lib/bastion');
     const dpkgInfoDir = join(root, 'info');
@@ -205,9 +205,11 @@ describe('the helper’s own files', () => {
     await mkdir(dpkgInfoDir);
     await writeFile(join(productDir, 'main.mjs'), 'main');
     const md5 = createHash('md5').update('main').digest('hex');
-    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/bin/gone\n${md5}  usr/share/doc/left-out\n`);
+    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/sbin/gone\n`);
     const found = await verifyOwnFiles({ productDir, dpkgInfoDir, root });
-    assert.deepEqual(found, { record: 'dpkg', checked: 2, changed: [], missing: [join(root, 'usr/bin/gone')] });
+    assert.deepEqual(found, { record: 'dpkg', checked: 2, changed: [], missing: [join(root, 'usr/sbin/gone')] });
+    await writeFile(join(dpkgInfoDir, 'bastion-firewall.md5sums'), `${md5}  usr/lib/bastion/main.mjs\n${md5}  usr/share/doc/bastion-firewall/copyright\n`);
+    assert.deepEqual((await verifyOwnFiles({ productDir, dpkgInfoDir, root })).missing, [], 'systems that leave documentation out');
     assert.equal((await verifyOwnFiles({ productDir: join(root, 'elsewhere'), dpkgInfoDir, root })).record, null);
   });
 
