@@ -14,8 +14,8 @@ export const PACKAGES = {
   ],
   run: [
     'iptables', 'nftables', 'iproute2', 'dbus', ['polkitd', 'policykit-1'], 'systemd', 'procps', 'util-linux',
-    'gir1.2-gtk-4.0', 'gir1.2-adw-1', 'gir1.2-notify-0.7', 'libharfbuzz-gobject0', 'librsvg2-common',
-    'adwaita-icon-theme', 'fonts-cantarell',
+    'gir1.2-gtk-4.0', 'gir1.2-adw-1', 'gir1.2-girepository-2.0', 'gir1.2-notify-0.7', 'libharfbuzz-gobject0',
+    'librsvg2-common', 'adwaita-icon-theme', 'fonts-cantarell',
   ],
   test: [
     'xvfb', 'xdotool', 'x11-utils', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',

@@ -119,7 +119,7 @@ export class SystemMachine implements AsyncDisposable {
     return bpf;
   }
 
-  #start(bpf: string): ChildProcess {
+  #startContainer(bpf: string): ChildProcess {
     const argv = [
       'sh', '-c', 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"', 'sh', this.#cgroup,
       'systemd-nspawn', '--quiet', '--directory', this.root, '--machine', this.#name, '--register=no', '--keep-unit', '--boot',
@@ -138,7 +138,7 @@ export class SystemMachine implements AsyncDisposable {
   async boot(): Promise<string> {
     const bpf = this.#fresh();
     await this.peer.watch();
-    const container = this.#start(bpf);
+    const container = this.#startContainer(bpf);
     this.#container = container;
     this.#leader = await until('the bus of the system', () => {
       if (!isRunning(container)) throw new Error(`the system ended:\n${this.console()}`);
@@ -173,10 +173,15 @@ export class SystemMachine implements AsyncDisposable {
     return ['-t', String(this.#leader), ...NAMESPACES, '--', ...argv];
   }
 
-  /** A tool, as root and outside what the firewall guards. */
-  run(argv: readonly string[], limitMs = RUN_LIMIT_MS): Promise<Result> {
+  /** Starts a tool, as root and outside what the firewall guards. */
+  start(argv: readonly string[]): ChildProcess {
     const env = { PATH: searchPath(), LC_ALL: 'C', TERM: 'dumb', SYSTEMD_PAGER: '', SYSTEMD_COLORS: '0' };
-    return finish(spawn('nsenter', this.#inside(argv), { cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'] }), undefined, limitMs);
+    return spawn('nsenter', this.#inside(argv), { cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'] });
+  }
+
+  /** The same, to its end. */
+  run(argv: readonly string[], limitMs = RUN_LIMIT_MS): Promise<Result> {
+    return finish(this.start(argv), undefined, limitMs);
   }
 
   /** `run`, which throws with what the tool said when it fails. */

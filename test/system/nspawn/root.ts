@@ -76,6 +76,8 @@ BindReadOnlyPaths=/etc/rig-cmdline:/proc/cmdline
 `;
 
 export interface RootOptions {
+  /** Debian's name of the release; default: this machine's. */
+  readonly release?: string;
   /** Units of the system that are enabled beside ours. */
   readonly enable?: readonly string[];
   /** A system on which the product was never installed. */
@@ -95,7 +97,7 @@ export function put(root: string, path: string, content: string, mode = 0o644): 
   chmodSync(target, mode);
 }
 
-function copyProgram(root: string, from: string, path: string): void {
+export function copyProgram(root: string, from: string, path: string): void {
   const target = join(root, path);
   mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
   copyFileSync(from, target);
@@ -126,8 +128,8 @@ function putRig(root: string, folder: string): void {
  * Lays everything below `folder` and mounts it at `folder`/root, whose path is given back. What is written there the system
  * inside sees, and it stays from one boot to the next.
  */
-export async function layRoot(folder: string, { enable = [], plain = false, commandLine }: RootOptions): Promise<string> {
-  const base = await image();
+export async function layRoot(folder: string, { release, enable = [], plain = false, commandLine }: RootOptions): Promise<string> {
+  const base = await image(release);
   const staged = join(folder, 'product');
   if (plain) mkdirSync(staged);
   else stage(staged, { packages: ['bastion-firewall'] });
