@@ -3,7 +3,7 @@
  * `npm run package`. Its sources are made here of what is built and of what npm has installed; nothing is downloaded.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSessionFiles } from './session-files.ts';
@@ -13,6 +13,7 @@ const WORK = join(ROOT, 'build/flatpak');
 const ID = 'org.bastionfirewall.Desktop';
 export const FLATPAK_MANIFEST = join(ROOT, `flatpak/${ID}.yaml`);
 const BRANCH = 'stable';
+const BYTES_PER_MB = 1e6;
 /** Of the hicolor theme's folders; the shapes of the state have names of their own, which no Flatpak may give to the system. */
 const STATE_ICONS = 'share/icons/hicolor/symbolic/apps';
 
@@ -23,7 +24,7 @@ export interface FlatpakOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What flatpak-builder keeps of earlier builds; default: below build/. */
   readonly state?: string;
-  /** Is told what the builder prints; default: it goes to this process's own output. */
+  /** What the builder prints is shown only when it fails. */
   readonly quiet?: boolean;
 }
 
@@ -133,9 +134,19 @@ export async function makeFlatpak({ folder, environment = {}, state = join(WORK,
   return bundle;
 }
 
+/** A line for whoever makes packages: where the bundle is, or what it would take to make it. Throws when it could not be built. */
+export async function packageFlatpak(folder: string): Promise<string> {
+  const missing = missingForFlatpak();
+  if (missing !== '') return `No Flatpak was made: ${missing}`;
+  const bundle = await makeFlatpak({ folder });
+  return `${bundle} (${(statSync(bundle).size / BYTES_PER_MB).toFixed(1)} MB)`;
+}
+
 if (import.meta.main) {
   try {
-    process.stdout.write(`${await makeFlatpak({ folder: join(ROOT, 'build/packages') })}\n`);
+    const missing = missingForFlatpak();
+    if (missing !== '') throw new Error(missing);
+    process.stdout.write(`${await packageFlatpak(join(ROOT, 'build/packages'))}\n`);
   } catch (error: unknown) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
