@@ -144,9 +144,7 @@ export async function packageFlatpak(folder: string): Promise<string> {
 
 if (import.meta.main) {
   try {
-    const missing = missingForFlatpak();
-    if (missing !== '') throw new Error(missing);
-    process.stdout.write(`${await packageFlatpak(join(ROOT, 'build/packages'))}\n`);
+    process.stdout.write(`${await makeFlatpak({ folder: join(ROOT, 'build/packages') })}\n`);
   } catch (error: unknown) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

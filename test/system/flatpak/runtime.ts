@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FLATPAK_MANIFEST } from '../../../tools/flatpak.ts';
@@ -18,20 +18,14 @@ const execute = promisify(execFile);
 const LIMIT_MS = 900_000;
 const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
 const RELEASE = 'trixie';
-/** What compiles node-gtk, what it and the desktop load, and what flatpak-builder runs. */
+/** What compiles node-gtk, and what it and the desktop load. */
 const PACKAGES = [
   'g++', 'make', 'python3', 'pkg-config', 'libgirepository1.0-dev', 'libcairo2-dev', 'gir1.2-gtk-4.0', 'gir1.2-adw-1', 'gir1.2-notify-0.7',
-  'librsvg2-common', 'adwaita-icon-theme', 'fonts-cantarell', 'libglib2.0-bin', 'xz-utils', 'appstream', 'appstream-compose',
+  'librsvg2-common', 'adwaita-icon-theme', 'fonts-cantarell', 'libglib2.0-bin',
 ];
 const LEFT_OUT = ['/usr/share/man/*', '/usr/share/doc/*', '/usr/share/locale/*'];
 /** A runtime has no users, passwords or host of its own. */
 const NOT_ITS_OWN = ['resolv.conf', 'passwd', 'passwd-', 'group', 'group-', 'shadow', 'shadow-', 'gshadow', 'gshadow-', 'machine-id', 'hostname', '.pwd.lock'];
-/** What flatpak-builder of Debian 12 calls it; the SDK has its successor, and a script of the old name. */
-const COMPOSE = `#!/bin/sh
-for name; do :; done
-exec appstreamcli compose --prefix=/app --origin=flatpak --components="$name" --result-root=/app --data-dir=/app/share/app-info/xmls --icons-dir=/app/share/app-info/icons/flatpak /app
-`;
-
 /** Program and the Debian package that has it. */
 const NEEDED = [['flatpak', 'flatpak'], ['flatpak-builder', 'flatpak-builder'], ['xdg-dbus-proxy', 'xdg-dbus-proxy'], ['mmdebstrap', 'mmdebstrap']] as const;
 
@@ -61,8 +55,6 @@ async function makeTree(folder: string): Promise<void> {
   ]);
   for (const name of NOT_ITS_OWN) rmSync(join(folder, 'etc', name), { force: true });
   renameSync(join(folder, 'etc'), join(folder, 'usr/etc'));
-  writeFileSync(join(folder, 'usr/bin/appstream-compose'), COMPOSE);
-  chmodSync(join(folder, 'usr/bin/appstream-compose'), 0o755);
   for (const name of ['var', 'root', 'home', 'dev', 'proc', 'sys', 'run', 'tmp']) rmSync(join(folder, name), { recursive: true, force: true });
   for (const name of ['files', 'var']) mkdirSync(join(folder, name));
 }
@@ -89,7 +81,7 @@ async function makeInstallation(tree: string, folder: string): Promise<void> {
 
 /** Folder of an installation that has the runtime and the SDK of the manifest, from the cache or made now. Nobody writes to it. */
 export async function runtimes(): Promise<string> {
-  const parts = [...PACKAGES, ...LEFT_OUT, COMPOSE].join('\n');
+  const parts = [...PACKAGES, ...LEFT_OUT].join('\n');
   const key = createHash('sha256').update(parts).digest('hex').slice(0, 12);
   const names = ['runtime', 'sdk', 'runtime-version'].map(manifestValue).join('-');
   const tree = cacheFolder('flatpak', `${RELEASE}-${process.arch}-${key}`);
