@@ -44,7 +44,7 @@ export function missingForFlatpak(environment: Readonly<Record<string, string>> 
   }
   const needed = ['sdk', 'runtime'].map((key) => `${manifestValue(key)}//${manifestValue('runtime-version')}`);
   const missing = needed.filter((name) => !succeeds('flatpak', ['info', name], environment));
-  return missing.length === 0 ? '' : `${missing.join(' and ')} is missing. Install it: flatpak install flathub ${missing.join(' ')}`;
+  return missing.length === 0 ? '' : `a runtime is missing. Install it: flatpak install flathub ${missing.join(' ')}`;
 }
 
 interface LockedPackage {

@@ -67,8 +67,6 @@ test('Flatpak: its window is connected to the helper, says that its answers are 
   const held = lab.run([visitor, '--silent', '--max-time', '50', `http://${lab.peer4}/`]);
   await session.shown('label', 'visitor wants to connect');
   await session.screenshot('flatpak-prompt');
-  const { prompts } = JSON.parse(`{"prompts":${(await lab.ctl(['prompts', 'list', '--json'])).stdout}}`) as { readonly prompts: readonly unknown[] };
-  assert.equal(prompts.length, 1);
   await session.shown('push button', 'Allow');
   await session.click('push button', 'Allow');
   assert.equal((await held).status, 0);
