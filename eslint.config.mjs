@@ -52,7 +52,7 @@ const RECOMMENDED = Object.fromEntries(
 
 const GTK_BAN = { regex: '^node-gtk(/|$)', message: 'Only desktop/gtk.ts and desktop/glib.ts import node-gtk.' };
 /** What the light process of the session is made of: the toolkit alone would take more memory than it may have. */
-const WITHOUT_TOOLKIT = ['desktop/{session,tray,notify,client,model}/**/*.ts', 'desktop/{assets,channel,glib,glib-types,i18n,options}.ts'];
+const WITHOUT_TOOLKIT = ['desktop/{session,tray,notify,client,model}/**/*.ts', 'desktop/{assets,channel,glib,glib-types,i18n,options,sandbox}.ts'];
 const TOOLKIT_BAN = {
   regex: '(^|/)(gtk(-\\w+)*|adw-types)\\.ts$|/(ui|window)/', message: 'The process of the session has no toolkit; only ui/ and window/ use it.',
 };

@@ -1,11 +1,12 @@
 /**
- * `npm run package`: Debian packages of this tree, in build/packages. Needs debhelper; nothing is downloaded but what
+ * `npm run package`: Debian packages and the Flatpak bundle of this tree, in build/packages. Needs debhelper; nothing is downloaded but what
  * tools/setup.mjs has got. The same tree makes the same packages: times come from debian/changelog.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFlatpak } from './flatpak.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TARGET = join(ROOT, 'build/packages');
@@ -41,6 +42,7 @@ export function makePackages({ folder = TARGET, compression = 'xz' }: PackageOpt
 if (import.meta.main) {
   try {
     for (const path of makePackages()) process.stdout.write(`${path} (${(statSync(path).size / BYTES_PER_MB).toFixed(1)} MB)\n`);
+    process.stdout.write(`${await packageFlatpak(TARGET)}\n`);
   } catch (error: unknown) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

@@ -1,6 +1,6 @@
 /**
  * Whether somebody is in front of this session's screen and may be asked: by logind (lock, user switching) and, as a second
- * source, by the screen savers of the desktops. Signals only say that something is to be read again; what counts is the answer.
+ * source, by the screen savers of the desktops; in a sandbox, which reaches none of them, by the portal. Signals only say that something is to be read again; what counts is the answer.
  * Source: org.freedesktop.login1(5); the interfaces org.gnome.ScreenSaver and org.freedesktop.ScreenSaver.
  */
 import { BUS, Variant, connectBus } from '../../helper/contract/transport.ts';
@@ -8,6 +8,7 @@ import type { BusConnection } from '../../helper/contract/transport.ts';
 import { attentionOf } from '../model/attention.ts';
 import type { Attention, LoginState } from '../model/attention.ts';
 import { Emitter } from './emitter.ts';
+import { watchScreen } from './portal.ts';
 
 const LOGIND = 'org.freedesktop.login1';
 const MANAGER = { path: '/org/freedesktop/login1', interface: 'org.freedesktop.login1.Manager' } as const;
@@ -24,12 +25,16 @@ const SAVERS: ReadonlyMap<string, Saver> = new Map([
   saver('org.cinnamon.ScreenSaver', '/org/cinnamon/ScreenSaver'),
   saver('org.mate.ScreenSaver', '/org/mate/ScreenSaver'),
 ]);
+/** What the portal says, beside the savers. */
+const PORTAL_KEY = 'portal';
 const CALL_MS = 2000;
 const RETRY_MS = 5000;
 
 export interface SessionLockOptions {
   /** null where the session has no bus. */
   readonly sessionBus: BusConnection | null;
+  /** Ask the portal too. */
+  readonly portal?: boolean;
   /** The machine's bus; the standard one when absent. */
   readonly systemAddress?: string;
   readonly pid: number;
@@ -133,12 +138,13 @@ export class SessionLock {
       if (typeof name === 'string') this.#readSavers(bus, (_saver, its) => its === name);
       else if (signal.member === 'ActiveChanged') this.#readSavers(bus, (saver) => saver.interface === signal.interface);
     });
-    await Promise.all([...SAVERS].map(async ([name, saver]) => {
+    const portal = this.#options.portal === true ? watchScreen(bus, (covered) => { this.#setSaver(PORTAL_KEY, covered); }).catch(() => undefined) : null;
+    await Promise.all([portal, ...[...SAVERS].map(async ([name, saver]) => {
       const about = `path='${saver.path}',interface='${saver.interface}',member='ActiveChanged'`;
       await bus.addMatch(`type='signal',sender='${name}',${about}`).catch(() => undefined);
       await bus.addMatch(`type='signal',sender='${BUS.name}',member='NameOwnerChanged',arg0='${name}'`).catch(() => undefined);
       await this.#readSaver(bus, name, saver);
-    }));
+    })]);
   }
 
   #readSavers(bus: BusConnection, wanted: (saver: Saver, name: string) => boolean): void {
@@ -147,12 +153,14 @@ export class SessionLock {
 
   /** A saver that does not answer, or cannot be asked, covers nothing. */
   async #readSaver(bus: BusConnection, name: string, saver: Saver): Promise<void> {
-    try {
-      const [active] = await bus.call({ destination: name, ...saver, member: 'GetActive', noAutoStart: true, timeoutMs: CALL_MS });
-      this.#savers.set(name, active === true);
-    } catch {
-      this.#savers.delete(name);
-    }
+    const call = bus.call({ destination: name, ...saver, member: 'GetActive', noAutoStart: true, timeoutMs: CALL_MS });
+    this.#setSaver(name, await call.then(([active]) => active === true, () => null));
+  }
+
+  /** null: it says nothing any more. */
+  #setSaver(name: string, covers: boolean | null): void {
+    if (covers === null) this.#savers.delete(name);
+    else this.#savers.set(name, covers);
     this.#update();
   }
 

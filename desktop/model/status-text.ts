@@ -148,7 +148,7 @@ export function agentWords(problem: AgentProblem): { readonly title: string; rea
     case 'unverified':
       return {
         title: _('Answers are limited'),
-        text: _('This program was not installed by the system: its answers hold once or while the program runs. Install the package to make lasting rules.'),
+        text: _('The firewall service cannot verify this program, for example because it is a Flatpak: its answers hold once or while the program runs. Install the package bastion-firewall-desktop to make lasting rules.'),
       };
     case 'refused':
       return {

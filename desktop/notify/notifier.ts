@@ -6,6 +6,7 @@ import { GLib, loadNotify } from '../glib.ts';
 import type { Notification, NotifyNamespace } from '../glib.ts';
 import { escapeMarkup } from '../model/plain-text.ts';
 import type { Notice, NoticeUrgency } from '../model/state-notices.ts';
+import { iconOutside } from '../sandbox.ts';
 import { NO_RULES } from './rules.ts';
 import type { NotificationRules } from './rules.ts';
 import type { Capabilities } from './server.ts';
@@ -230,7 +231,7 @@ class Slot {
   #renewed({ summary, body, icon }: Content): Notification | null {
     const notification = this.#notification;
     if (notification === null) return null;
-    notification.update(summary, body, icon);
+    notification.update(summary, body, iconOutside(icon));
     notification.clearActions();
     return notification;
   }
@@ -243,7 +244,7 @@ function withoutDouble(buttons: readonly NotificationButton[]): readonly Notific
 }
 
 function make(notify: NotifyNamespace, { summary, body, icon }: Content): Notification {
-  const notification = notify.Notification.new(summary, body, icon);
+  const notification = notify.Notification.new(summary, body, iconOutside(icon));
   notification.setCategory('network');
   notification.setHint('desktop-entry', GLib.Variant.newString(APPLICATION));
   return notification;

@@ -1,6 +1,6 @@
 /** What the session's notification server can do, kept up to date. */
-import { existsSync } from 'node:fs';
 import type { BusConnection } from '../../helper/contract/transport.ts';
+import { PORTAL } from '../client/portal.ts';
 import { watchName } from '../client/session-bus.ts';
 
 const NAME = 'org.freedesktop.Notifications';
@@ -24,14 +24,8 @@ export interface Capabilities {
 
 export const NO_SERVER: Capabilities = { there: false, actions: false, markup: false, replaces: true, showsDefault: false };
 
-/** Source: XDG Desktop Portal, org.freedesktop.portal.Notification. */
-const PORTAL = { name: 'org.freedesktop.portal.Desktop', path: '/org/freedesktop/portal/desktop', interface: 'org.freedesktop.portal.Notification' } as const;
+const PORTAL_NOTIFICATION = 'org.freedesktop.portal.Notification';
 const BEHIND_PORTAL: Capabilities = { there: true, actions: true, markup: false, replaces: true, showsDefault: true };
-
-/** Does libnotify speak to the portal? Source: libnotify, notify.c: in Flatpak, or where it is told to. */
-export function usesPortal(environment: Readonly<Record<string, string | undefined>>): boolean {
-  return environment['NOTIFY_IGNORE_PORTAL'] === undefined && (existsSync('/.flatpak-info') || environment['NOTIFY_FORCE_PORTAL'] !== undefined);
-}
 
 /**
  * GNOME Shell up to 45 shows a notification that is changed in its place without its buttons.
@@ -90,7 +84,7 @@ export class NotificationServer {
   /** It does not say what it can do; that it has a version says that it is there. */
   async #askPortal(): Promise<Capabilities> {
     await this.#bus.call({
-      destination: PORTAL.name, path: PORTAL.path, interface: 'org.freedesktop.DBus.Properties', member: 'Get', signature: 'ss', body: [PORTAL.interface, 'version'],
+      destination: PORTAL.name, path: PORTAL.path, interface: 'org.freedesktop.DBus.Properties', member: 'Get', signature: 'ss', body: [PORTAL_NOTIFICATION, 'version'],
     });
     return BEHIND_PORTAL;
   }

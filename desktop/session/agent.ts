@@ -4,6 +4,7 @@ import type { BusConnection } from '../../helper/contract/transport.ts';
 import { assetPath } from '../assets.ts';
 import type { OpenTarget } from '../channel.ts';
 import { Programs } from '../client/programs.ts';
+import { startWithSession } from '../client/portal.ts';
 import { connectSessionBus, sessionBusAddress } from '../client/session-bus.ts';
 import { SessionLock } from '../client/session-lock.ts';
 import { HelperSession } from '../client/session.ts';
@@ -12,8 +13,9 @@ import { errorText } from '../model/error-text.ts';
 import type { Settings } from '../model/settings.ts';
 import { Notifier } from '../notify/notifier.ts';
 import { notificationRules } from '../notify/rules.ts';
-import { NO_SERVER, NotificationServer, usesPortal } from '../notify/server.ts';
+import { NO_SERVER, NotificationServer } from '../notify/server.ts';
 import { StateNotifier } from '../notify/state-notifier.ts';
+import { inFlatpak, usesPortal } from '../sandbox.ts';
 import { TrayFeed } from '../tray/tray-feed.ts';
 import { Tray } from '../tray/tray.ts';
 import { adaptNotice } from '../model/state-notices.ts';
@@ -44,6 +46,7 @@ export class Agent {
   readonly #notices: StateNotifier;
   readonly #feed: TrayFeed;
   readonly #guide: Guide;
+  readonly #settings: Settings;
   #notifications: NotificationServer | null = null;
   #tray: Tray | null = null;
   #trayTimer: NodeJS.Timeout | null = null;
@@ -56,6 +59,7 @@ export class Agent {
   /** Call inside the main loop. `quit` ends the program. */
   constructor(client: HelperClient, settings: Settings, options: AgentOptions, quit: () => void) {
     const nowMs = (): number => performance.now();
+    this.#settings = settings;
     const asksInWindow = (): boolean => options.window || settings.get('prompts') === 'window';
     this.session = new HelperSession(client, { nowMs, wallMs: () => Date.now() });
     const programs = new Programs(wantedLanguages(process.env), nowMs);
@@ -147,16 +151,28 @@ export class Agent {
     }
     this.#bus = bus;
     this.#closeBus = () => { bus.close(); };
-    this.#notifications = new NotificationServer(bus, usesPortal(process.env));
+    const portal = usesPortal(process.env);
+    this.#notifications = new NotificationServer(bus, portal);
     const asked = this.#notifications.start();
-    this.#tray = await Tray.start(bus, this.#feed.view, assetPath('icons'), this.#feed.run);
+    if (portal) this.#startWithSession(bus);
+    // A folder of the sandbox means nothing to the panel.
+    this.#tray = await Tray.start(bus, this.#feed.view, inFlatpak() ? '' : assetPath('icons'), this.#feed.run);
     this.#tray.update();
     await Promise.all([asked, locked]);
   }
 
+  /** A package has files that start it; a Flatpak has to ask the desktop. */
+  #startWithSession(bus: BusConnection): void {
+    const tell = (): void => {
+      startWithSession(bus, this.#settings.get('start-with-session'), _('Questions appear while no window is open.')).catch(() => undefined);
+    };
+    this.#settings.onChanged((key) => { if (key === 'start-with-session') tell(); });
+    tell();
+  }
+
   async #startLock(sessionBus: BusConnection | null): Promise<void> {
     this.#lock = await SessionLock.start({
-      sessionBus, pid: process.pid, uid: process.getuid?.() ?? -1, sessionId: process.env['XDG_SESSION_ID'] ?? '',
+      sessionBus, portal: usesPortal(process.env), pid: process.pid, uid: process.getuid?.() ?? -1, sessionId: process.env['XDG_SESSION_ID'] ?? '',
     });
     this.#lock.changed.on(() => { this.#onAttention(); });
     if (this.#lock.attention !== 'here') this.#onAttention();

@@ -1,4 +1,5 @@
 /** org.kde.StatusNotifierItem: the tray's shield on the bus. Source: freedesktop StatusNotifierItem draft. */
+import { iconOutside } from '../sandbox.ts';
 import { variant } from './dispatcher.ts';
 import type { BusInterface, Variant } from './dispatcher.ts';
 import { MENU_PATH } from './menu-object.ts';
@@ -35,7 +36,7 @@ export class ItemObject implements BusInterface {
   #token = '';
   face: ItemFace;
 
-  /** `iconFolder`: absolute, holds the hicolor theme's folder. `activate`: see `takeToken`. */
+  /** `iconFolder`: absolute, holds the hicolor theme's folder; '' where the system's theme has the icons. `activate`: see `takeToken`. */
   constructor(face: ItemFace, iconFolder: string, activate: (token: string) => void) {
     this.face = face;
     this.#iconFolder = iconFolder;
@@ -48,17 +49,17 @@ export class ItemObject implements BusInterface {
     Title: variant('s', this.face.title),
     Status: variant('s', itemStatus(this.face)),
     WindowId: variant('i', 0),
-    IconName: variant('s', this.face.icon),
+    IconName: variant('s', iconOutside(this.face.icon)),
     IconAccessibleDesc: variant('s', this.#description()),
     IconThemePath: variant('s', this.#iconFolder),
     IconPixmap: variant('a(iiay)', []),
     OverlayIconName: variant('s', ''),
     OverlayIconPixmap: variant('a(iiay)', []),
-    AttentionIconName: variant('s', this.face.icon),
+    AttentionIconName: variant('s', iconOutside(this.face.icon)),
     AttentionAccessibleDesc: variant('s', this.#description()),
     AttentionIconPixmap: variant('a(iiay)', []),
     AttentionMovieName: variant('s', ''),
-    ToolTip: variant('(sa(iiay)ss)', [this.face.icon, [], this.face.title, this.face.tooltip]),
+    ToolTip: variant('(sa(iiay)ss)', [iconOutside(this.face.icon), [], this.face.title, this.face.tooltip]),
     ItemIsMenu: variant('b', false),
     Menu: variant('o', MENU_PATH),
     XAyatanaLabel: variant('s', this.face.label),

@@ -14,6 +14,7 @@ import { agentWords, placeText, shieldIcon, stateWords, waitingLine } from '../m
 import type { Knowledge } from '../model/status-text.ts';
 import { nameChoices } from './choice-list.ts';
 import { askToEnforce } from './enforce-question.ts';
+import { InstallSteps } from './install-steps.ts';
 import { loadUi } from './load-ui.ts';
 import { RemedyButton } from './mend.ts';
 import { lockRow } from './needs-password.ts';
@@ -40,6 +41,7 @@ export class OverviewPage implements Page {
   readonly #problems = new TextRows(groupHolder(this.#ui.get('problems', Adw.PreferencesGroup)));
   readonly #errors = new TextRows(groupHolder(this.#ui.get('errors', Adw.PreferencesGroup)));
   readonly #agent = new TextRows(groupHolder(this.#ui.get('agent', Adw.PreferencesGroup)));
+  readonly #install: InstallSteps;
   readonly #remedies: readonly [RemedyButton, RemedyButton];
   readonly #feed: OverviewFeed;
   readonly #traffic: OverviewTraffic;
@@ -59,6 +61,7 @@ export class OverviewPage implements Page {
     this.#traffic = new OverviewTraffic(context, this.#feed, this.#ui);
     this.#refused = new OverviewRefused(context, this.#feed, this.#ui);
     const failed = (message: string): void => { context.toast(message); };
+    this.#install = new InstallSteps(this.#ui.get('install', Adw.PreferencesGroup), failed);
     const enforce = (): void => { context.open({ page: 'suggestions' }); };
     this.#remedies = [
       new RemedyButton(this.#ui.get('remedy', Gtk.Button), session, failed, enforce),
@@ -199,6 +202,7 @@ export class OverviewPage implements Page {
 
   #fillLists(known: Knowledge): void {
     const status = known.connected ? known.status : null;
+    this.#install.update(known);
     this.#ui.get('waiting', Adw.PreferencesGroup).setVisible(known.connected && known.waiting > 0);
     this.#ui.get('waiting_row', Adw.ActionRow).setTitle(waitingLine(known.waiting));
     const reasons = (status?.degradedReasons ?? []).map((reason) => ({

@@ -146,11 +146,22 @@ export interface PortalNotification {
 export class PortalStub {
   readonly added = new Arrivals<PortalNotification>();
   readonly removed = new Arrivals<string>();
+  /** What is asked for the start with the session. */
+  readonly background = new Arrivals<Readonly<Record<string, unknown>>>();
   readonly #bus: BusConnection;
+  /** Who wants to hear of the screen. */
+  #session = '';
+  readonly monitored = new Arrivals<string>();
 
   private constructor(bus: BusConnection) {
     this.#bus = bus;
     bus.onCall((call) => { this.#onCall(call); });
+  }
+
+  /** Says that the screen is locked, or is so no more. */
+  cover(covered: boolean): void {
+    const state = { 'screensaver-active': new dbus.Variant('b', covered) };
+    this.#bus.signal({ path: PORTAL_PATH, interface: 'org.freedesktop.portal.Inhibit', member: 'StateChanged', signature: 'oa{sv}', body: [this.#session, state] });
   }
 
   static async start(address: string): Promise<PortalStub> {
@@ -178,6 +189,17 @@ export class PortalStub {
       case 'RemoveNotification':
         this.#bus.reply(call, '', []);
         this.removed.push(String(first));
+        return;
+      case 'CreateMonitor': {
+        const { session_handle_token: token } = unpacked(second) as Readonly<Record<string, unknown>>;
+        this.#session = `${PORTAL_PATH}/session/one/${String(token)}`;
+        this.#bus.reply(call, 'o', [`${PORTAL_PATH}/request/one/two`]);
+        this.monitored.push(this.#session);
+        return;
+      }
+      case 'RequestBackground':
+        this.#bus.reply(call, 'o', [`${PORTAL_PATH}/request/one/three`]);
+        this.background.push(unpacked(second) as Readonly<Record<string, unknown>>);
         return;
       default: this.#bus.replyError(call, 'org.freedesktop.DBus.Error.UnknownMethod', call.member);
     }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { LogindStub, NotificationStub, ScreenSaverStub } from './bus-services.ts';
+import { LogindStub, NotificationStub, PortalStub, ScreenSaverStub } from './bus-services.ts';
 import { DesktopSession, missingForDesktop } from './desktop-session.ts';
 import { promptOf } from './samples.ts';
 
@@ -114,4 +114,26 @@ test('another user’s turn, a screen that was locked from the start, and a logi
   logind.stop();
   // Who said that the screen is locked is gone: better asked than refused in silence.
   assert.equal((await notifications.shown.next()).summary, '2 programs are waiting');
+});
+
+test('locked screen: inside Flatpak the portal says so, and is asked for the start with the session', options, async (t) => {
+  const portals: PortalStub[] = [];
+  t.after(() => { portals.forEach((one) => { one.stop(); }); });
+  const session = await DesktopSession.start(t, {
+    environment: { NOTIFY_FORCE_PORTAL: '1' }, before: async (address) => { portals.push(await PortalStub.start(address)); },
+  });
+  const [portal] = portals;
+  assert.ok(portal !== undefined);
+  const { autostart, commandline } = await portal.background.next();
+  assert.deepEqual({ autostart, commandline }, { autostart: true, commandline: ['bastion-firewall-desktop', '--autostart'] });
+  await portal.monitored.next();
+  await session.connect();
+  session.say({ do: 'raise', prompt: promptOf() });
+  const before = await portal.added.next();
+  portal.cover(true);
+  assert.equal(await portal.removed.next(), before.id);
+  portal.press(before.id, 'allow');
+  portal.cover(false);
+  assert.equal((await portal.added.next()).content['title'], 'curl wants to connect');
+  assert.deepEqual(session.app.pending.filter((line) => line.includes('"answer"')), []);
 });

@@ -4,9 +4,11 @@ import { test } from 'node:test';
 import { mo, po } from 'gettext-parser';
 import { _, fill, ngettext, parseCatalogue, setCatalogue, wantedLanguages } from '../../desktop/i18n.ts';
 import { indexEntries, parseDesktopEntry } from '../../desktop/model/desktop-entry.ts';
+import { installSteps } from '../../desktop/model/installation.ts';
 import { placeText, stateWords, trayShield, trayTooltip } from '../../desktop/model/status-text.ts';
 import type { Knowledge } from '../../desktop/model/status-text.ts';
 import { parseOptions } from '../../desktop/options.ts';
+import { iconOutside } from '../../desktop/sandbox.ts';
 import { statusOf } from '../desktop/samples.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -34,6 +36,18 @@ test('status: not connected says since when and what still protects', () => {
   assert.match(words(statusOf({ mode: 'learning' })), /network stays open/);
   assert.match(words(statusOf({ state: 'off' })), /nothing protects/);
   assert.match(words(null), /not running or cannot be reached/);
+});
+
+test('status: a Flatpak says how to get the firewall where it was never there, and nobody else does', () => {
+  const never = known({ connected: false, status: null });
+  assert.deepEqual(installSteps(never, true).map(({ command }) => command), ['sudo apt install ./bastion-firewall_*.deb', 'systemctl status bastion-firewall']);
+  for (const steps of [installSteps(never, false), installSteps(known(), true), installSteps(known({ connected: false }), true)]) assert.deepEqual(steps, []);
+});
+
+test('icons: outside a sandbox ours are found under the name of the application only', () => {
+  assert.equal(iconOutside('bastion-firewall-paused-symbolic', true), 'org.bastionfirewall.Desktop-paused-symbolic');
+  assert.equal(iconOutside('firefox', true), 'firefox');
+  assert.equal(iconOutside('bastion-firewall-paused-symbolic', false), 'bastion-firewall-paused-symbolic');
 });
 
 test('status: waiting prompts go before the state in the tray, but never hide that the firewall is off', () => {

@@ -21,7 +21,7 @@ export const PACKAGES = {
     'xvfb', 'xdotool', 'x11-utils', 'at-spi2-core', 'gir1.2-atspi-2.0', 'python3-gi', 'dunst', 'imagemagick', 'curl', 'openssh-client',
     'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils', 'shellcheck', 'desktop-file-utils', 'appstream', ['bpftool', 'linux-tools-common'],
     'gnome-shell', 'gnome-shell-extension-appindicator', 'gjs', 'libgl1-mesa-dri', 'xfce4-panel', 'xfwm4', 'xfce4-notifyd',
-    'systemd-container', 'mmdebstrap', 'debhelper', 'dpkg-dev', 'lintian',
+    'systemd-container', 'mmdebstrap', 'debhelper', 'dpkg-dev', 'lintian', 'flatpak', 'flatpak-builder',
   ],
 };
 

@@ -61,7 +61,7 @@ export function noSystem(): string | false {
 }
 
 /** How this machine's apt reaches the archive. */
-function aptOptions(): string[] {
+export function aptOptions(): string[] {
   const known = tool('apt-config', ['dump', '--format', '%F "%v";%n', 'Acquire']);
   const wanted = /^Acquire::(?:http|https|Check-Valid-Until|Check-Date)\b.*"[^"]+";$/u;
   return ['APT::Install-Recommends "false";', 'Acquire::Languages "none";', ...known.split('\n').filter((line) => wanted.test(line))];
