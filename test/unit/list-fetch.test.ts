@@ -192,7 +192,7 @@ test('where a unit listens it is asked, and a process is started only where none
   assert.match(failure(await ask()), /ended without an answer/);
   answer = () => undefined;
   assert.equal(failure(await ask({ longestMs: 300 })), 'The server took too long.');
-  assert.match(failure(await ask({ socket: join(folder, 'none') })), /cannot be started/);
+  assert.match(failure(await ask({ socket: join(folder, 'none') })), /\/nonexistent/);
 });
 
 describe('a list that is fetched', { timeout: 60_000 }, () => {
