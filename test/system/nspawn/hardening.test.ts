@@ -49,6 +49,11 @@ interface Status {
   readonly degraded_reasons: readonly { readonly code: string }[];
 }
 
+/** Kernel programs of the helper before would go on refusing what this one knows nothing of. */
+function withOptions(options: string): string {
+  return options === '' ? '' : `ExecStartPre=-+/usr/bin/rm -r /sys/fs/bpf/bastion\nExecStart=\nExecStart=/usr/sbin/bastion-helper ${options}\n`;
+}
+
 /** Starts the helper anew with this in its unit; null where it cannot start or does not answer. */
 async function restarted(machine: SystemMachine, unit: string): Promise<Status | null> {
   machine.put(DROP_IN, `${PATIENT}${unit}`);
@@ -128,6 +133,22 @@ async function connects(machine: SystemMachine, ...as: readonly string[]): Promi
   return (await machine.guarded([...as, ALLOWED, 'tcp', ADDRESSES.peer4, '7'])).status === 0;
 }
 
+const SCRIPT = '/opt/rig/script.cjs';
+const SCRIPT_RULE = `[[rule]]
+id = "rig-script"
+action = "allow"
+application = { path = "/usr/lib/bastion/bin/node", script = "${SCRIPT}" }
+`;
+
+/** The helper's mounts are its own; a script still is what its path says to everybody else. */
+async function knowsScripts(machine: SystemMachine): Promise<void> {
+  machine.put(SCRIPT, `require('net').connect(7, '${ADDRESSES.peer4}', () => process.exit(0)).on('error', () => process.exit(1));\n`);
+  machine.put('/etc/bastion/rules.d/40-rig.toml', SCRIPT_RULE, 0o640);
+  // As the kernel sees them, processes have other numbers than in the rig: only here the helper finds them again.
+  await restarted(machine, withOptions('--identification sock_diag'));
+  assert.equal((await machine.guarded(['/usr/lib/bastion/bin/node', SCRIPT])).status, 0);
+}
+
 interface Need {
   readonly capability: string;
   /** What cannot be promised without it. */
@@ -156,13 +177,9 @@ const NEEDS: readonly Need[] = [
   },
 ];
 
-/** Kernel programs of the helper before would go on refusing what this one knows nothing of. */
-const CLEAN = 'ExecStartPre=-+/usr/bin/rm -r /sys/fs/bpf/bastion\n';
-
 /** Whether the promise is kept with these capabilities and no others. */
 async function keeps(machine: SystemMachine, { options, holds }: Need, capabilities: readonly string[]): Promise<boolean> {
-  const command = options === '' ? '' : `${CLEAN}ExecStart=\nExecStart=/usr/sbin/bastion-helper ${options}\n`;
-  const status = await restarted(machine, `CapabilityBoundingSet=\nCapabilityBoundingSet=${capabilities.join(' ')}\n${command}`);
+  const status = await restarted(machine, `CapabilityBoundingSet=\nCapabilityBoundingSet=${capabilities.join(' ')}\n${withOptions(options)}`);
   return status !== null && holds(machine, status);
 }
 
@@ -195,6 +212,7 @@ test('a system with systemd confines the helper as far as its work allows', { sk
     figures.push(`started again: ready after ${seconds(again.readyUs - again.startedUs)} (${load()})`);
     figures.push(`idle: ${(await idleMegabytes(machine)).toFixed(0)} MB (PSS of all processes of the unit)`);
   });
+  await t.test('a script has its rule', () => knowsScripts(machine));
   await t.test('each of its capabilities is needed', async () => {
     const unit = readFileSync(`${machine.root}/usr/lib/systemd/system/${HELPER_UNIT}`, 'utf8');
     await needsEach(machine, [...unit.matchAll(/^CapabilityBoundingSet=(.+)$/gmu)].flatMap(([, line = '']) => line.split(' ')));
