@@ -29,6 +29,8 @@ export interface GuardDeps {
   /** Hands the open data path to the engine; null when it was closed. */
   onDataPath(dataPath: DataPath | null): void;
   onDegraded(reasons: readonly DegradedReason[]): void;
+  /** Pins that somebody took away cannot be put back. */
+  onPinsFailed?(): void;
   /** Rules that somebody had changed were put back. */
   onMended(): void;
   bootNs(): bigint;
@@ -77,7 +79,10 @@ export class Guard {
       logger: deps.logger,
       nowMs: () => performance.now(),
       dataPath: () => this.#dataPath,
-      onFailure: () => { this.#report(); },
+      onFailure: () => {
+        this.#report();
+        if (this.#pins.failure !== null) deps.onPinsFailed?.();
+      },
     });
     this.#watch = new RulesetWatch({
       ruleset: deps.ruleset,

@@ -1,6 +1,6 @@
 /** The composition root of the helper: puts adapters, engine and service together, and answers signals. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import { cgroupRoot, openDataPath } from './adapters/data-path.ts';
 import { readDnsMessage } from './adapters/dns-message.ts';
 import { FileDigests } from './adapters/file-digests.ts';
 import { ListStore } from './adapters/lists.ts';
+import { FETCH_SOCKET } from './adapters/lists/fetching.ts';
 import { watchLinks } from './adapters/link-monitor.ts';
 import { openHistory } from './adapters/history.ts';
 import { HISTORY_FILE } from './adapters/history/schema.ts';
@@ -207,7 +208,7 @@ class Helper {
     this.#lists = new ListStore({
       stateDir: options.stateDir,
       buildScript: join(here, 'build-list.mjs'),
-      fetcher: { script: join(here, 'fetch.mjs'), node: process.execPath },
+      fetcher: { script: join(here, 'fetch.mjs'), node: process.execPath, socket: join(options.runDir, FETCH_SOCKET) },
       logger,
       wallMs: () => this.#clock.wallMs(),
     });
@@ -391,6 +392,13 @@ class Helper {
     process.exit(EXIT_LOST);
   }
 
+  /** The unit lets the helper write into this folder, not make it: where it was taken away, the next start brings another one. */
+  #pinsFailed(pinPath: string): void {
+    if (this.#stopping || existsSync(pinPath) || watchdogInterval(process.env, process.pid) === null) return;
+    this.#logger.log('error', 'the folder of the pins was taken away', { folder: pinPath });
+    process.exit(EXIT_LOST);
+  }
+
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -466,6 +474,7 @@ class Helper {
         engine.attach(dataPath);
       },
       onDegraded: (reasons) => { this.#degraded('guard', reasons); },
+      onPinsFailed: () => { this.#pinsFailed(pinPath); },
       onMended: () => { engine.onRulesMended(); },
     });
   }

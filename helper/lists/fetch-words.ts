@@ -1,7 +1,7 @@
 /**
  * What the helper and the fetching program say to each other. The helper writes one request to the program's standard input.
- * The program writes one line of JSON, a newline, then the body to its standard output and exits with 0; or a sentence to its
- * standard error and exits with another status. What comes from it is a stranger's word.
+ * The program writes the body to its standard output, then a newline and one line of JSON, which says how it ended. What
+ * comes from it is a stranger's word; without that last line it was cut off.
  */
 
 /** The request, as JSON. */
@@ -16,19 +16,23 @@ export interface FetchRequest {
   readonly limitBytes: number;
 }
 
-/** The line before the body; `unchanged` has none. */
-export interface FetchHeader {
-  readonly status: 'content' | 'unchanged';
+/** The line after the body; only `content` has one. */
+export interface FetchEnd {
+  readonly status: 'content' | 'unchanged' | 'failed';
   readonly etag: string;
   readonly lastModified: string;
+  /** Why it failed, '' otherwise. */
+  readonly message: string;
 }
 
 export const FETCH_LIMITS = {
   requestBytes: 16_384,
-  headerBytes: 4096,
+  /** Of the newline and the last line. */
+  endBytes: 8192,
   /** Of `etag` and of `lastModified`; longer ones are not kept. */
   validatorLength: 512,
-  errorBytes: 2048,
+  /** Of `message`. */
+  messageLength: 1000,
   redirects: 5,
   /** Without a byte from the server. */
   silenceMs: 30_000,

@@ -1,6 +1,6 @@
 /**
- * The program that fetches one list: started by the helper as nobody, with nothing but its three standard streams, see
- * adapters/lists/fetch-process.ts. It trusts the runtime's certificate authorities.
+ * The program that fetches one list: runs as nobody, with nothing but its standard streams, see adapters/lists/fetching.ts. It
+ * trusts the runtime's certificate authorities.
  */
 import { get as getHttp } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
@@ -11,7 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import { FETCH_LIMITS } from './fetch-words.ts';
-import type { FetchHeader, FetchRequest } from './fetch-words.ts';
+import type { FetchEnd, FetchRequest } from './fetch-words.ts';
 
 /** What went wrong, in words for people. */
 class FetchError extends Error {
@@ -85,18 +85,21 @@ function limited(limitBytes: number): Transform {
   });
 }
 
-function headerLine(status: FetchHeader['status'], response: IncomingMessage): string {
-  const kept = (text: string | undefined): string => (text !== undefined && text.length <= FETCH_LIMITS.validatorLength ? text : '');
-  const header: FetchHeader = { status, etag: kept(response.headers.etag), lastModified: kept(response.headers['last-modified']) };
-  return `${JSON.stringify(header)}\n`;
+function endLine(end: FetchEnd): string {
+  return `\n${JSON.stringify(end)}`;
 }
 
-async function fetchList(request: FetchRequest): Promise<void> {
+function endOf(status: 'content' | 'unchanged', { headers }: IncomingMessage): FetchEnd {
+  const kept = (text: string | undefined): string => (text !== undefined && text.length <= FETCH_LIMITS.validatorLength ? text : '');
+  return { status, etag: kept(headers.etag), lastModified: kept(headers['last-modified']), message: '' };
+}
+
+/** Writes the body, if there is one. */
+async function fetchList(request: FetchRequest): Promise<FetchEnd> {
   const response = await follow(request);
   if (response.statusCode === 304 && (request.etag !== '' || request.lastModified !== '')) {
     response.destroy();
-    process.stdout.write(headerLine('unchanged', response));
-    return;
+    return endOf('unchanged', response);
   }
   if (response.statusCode !== 200) throw new FetchError(`The server answers ${String(response.statusCode)}.`);
   const encoding = response.headers['content-encoding'] ?? 'identity';
@@ -104,11 +107,11 @@ async function fetchList(request: FetchRequest): Promise<void> {
   // Else a connection that was cut off would look like the end of a shorter list.
   const { 'content-length': length, 'transfer-encoding': transfer } = response.headers;
   if (length === undefined && transfer === undefined) throw new FetchError('The server does not say where the list ends.');
-  process.stdout.write(headerLine('content', response));
   const limit = limited(request.limitBytes);
   await (encoding === 'gzip'
     ? pipeline(response, createGunzip(), limit, process.stdout, { end: false })
     : pipeline(response, limit, process.stdout, { end: false }));
+  return endOf('content', response);
 }
 
 /** The library's message, which may hold what a server said: the helper makes it printable. */
@@ -119,9 +122,11 @@ function sentence(error: unknown): string {
   return code === '' || message.includes(code) ? message : `${message} (${code})`;
 }
 
+// The helper does not wait any more.
+process.stdout.on('error', () => process.exit(1));
 try {
-  await fetchList(await readRequest(process.stdin));
+  process.stdout.write(endLine(await fetchList(await readRequest(process.stdin))));
 } catch (error: unknown) {
-  process.stderr.write(sentence(error).slice(0, FETCH_LIMITS.errorBytes));
+  process.stdout.write(endLine({ status: 'failed', etag: '', lastModified: '', message: sentence(error).slice(0, FETCH_LIMITS.messageLength) }));
   process.exitCode = 1;
 }

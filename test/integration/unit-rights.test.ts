@@ -3,12 +3,9 @@
  * has to write, and read-only cgroups.
  */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { HelperClient } from '../../helper/contract/client.ts';
 import { cgroupRoot } from '../../helper/adapters/data-path.ts';
 import type { NetworkEngine } from '../../helper/contract/types.ts';
 import { Lab } from '../lab/lab.ts';
@@ -16,9 +13,6 @@ import { ROOT } from '../lab/process.ts';
 import { described, idOf, StandIn } from '../unit/containers-support.ts';
 import { clientOf, copyInto, noLab, until } from './support.ts';
 
-const SERVER_PORT = 8089;
-const LIST = 'ads.example\n';
-const SERVER = `require('http').createServer((request, response) => response.end(${JSON.stringify(LIST)})).listen(${String(SERVER_PORT)}, () => console.log('ready'))`;
 /** $1: the cgroups; $2: the capabilities; then the helper with --config LAB/config and the rest. */
 const CONFINE = `set -e
 cgroups=$1; rights=$2; lab=\${5%/config}; shift 2
@@ -50,22 +44,6 @@ async function fetches(path: string, lab: Lab): Promise<number | null> {
   return (await lab.run([path, '--silent', '--max-time', '3', '--output', '/dev/null', `http://${lab.peer4}/`])).status;
 }
 
-/** A list that the peer serves is fetched, by nobody, and read. */
-async function listIsFetched(lab: Lab, client: HelperClient): Promise<void> {
-  const server = lab.spawnAtPeer([process.execPath, '-e', SERVER]);
-  assert.ok(server.stdout !== null);
-  await once(server.stdout, 'data');
-  const path = join(lab.configDir, 'bastion.toml');
-  const sha256 = createHash('sha256').update(LIST).digest('hex');
-  writeFileSync(path, `${readFileSync(path, 'utf8')}\n[[list]]\nid = "far"\nurl = "http://${lab.peer4}:${String(SERVER_PORT)}/"\nsha256 = "${sha256}"\n`);
-  await client.reload();
-  await until('the list', async () => {
-    const list = (await client.listLists()).find(({ id }) => id === 'far');
-    assert.equal(list?.error ?? '', '');
-    return list?.entries === 1 ? true : null;
-  }, 30_000);
-}
-
 describe('the rights of the unit', { skip: noLab() }, () => {
   for (const backend of ['iptables-nft', 'iptables-legacy'] as const) {
     test(`${backend}: the helper protects, decides by program, writes its files, and goes off and on again`, async () => {
@@ -83,7 +61,6 @@ describe('the rights of the unit', { skip: noLab() }, () => {
         assert.equal(await fetches(denied, lab), 0);
         await client.setMode('enforcing');
         assert.notEqual(await fetches(denied, lab), 0);
-        if (backend === 'iptables-nft') await listIsFetched(lab, client);
       } finally {
         client.close();
       }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { fetchList } from '../../helper/adapters/lists/fetch-process.ts';
-import type { Fetched } from '../../helper/adapters/lists/fetch-process.ts';
+import { fetchList } from '../../helper/adapters/lists/fetching.ts';
+import type { Fetched, Fetcher } from '../../helper/adapters/lists/fetching.ts';
 import type { FetchRequest } from '../../helper/lists/fetch-words.ts';
 import { definition, listPrograms, makeAuthority, makeListStore, serve, untilState, updated } from './list-support.ts';
 
@@ -128,8 +129,7 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
       const tried = (work) => { try { work(); return 'done'; } catch (error) { return error.code; } };
       const what = { ids: [process.getuid(), process.geteuid(), process.getgid(), ...process.getgroups()], environment: Object.keys(process.env),
         read: tried(() => readFileSync('/etc/passwd')), write: tried(() => writeFileSync('/tmp/bastion-probe', 'x')), start: tried(() => spawnSync('/bin/true')) };
-      process.stderr.write(JSON.stringify(what));
-      process.exitCode = 1;
+      process.stdout.write('\\n' + JSON.stringify({ status: 'failed', etag: '', lastModified: '', message: JSON.stringify(what) }));
     `);
     chmodSync(script, 0o644);
     const outcome = await fetchList({ script, node: process.execPath }, { url: 'https://localhost/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1 });
@@ -144,8 +144,10 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
     const said: readonly (readonly [string, RegExp])[] = [
       ["process.stdout.write(Buffer.alloc(2_000_000))", /too large/],
       ["process.stdout.write('no json\\nbody')", /no answer that can be read/],
-      ["process.stdout.write(JSON.stringify({ status: 'content', etag: 1, lastModified: '' }) + '\\n')", /no answer that can be read/],
-      ["process.stdout.write('')", /no answer that can be read/],
+      ["process.stdout.write('body\\n' + JSON.stringify({ status: 'content', etag: 1, lastModified: '', message: '' }))", /no answer that can be read/],
+      ["process.stdout.write('body\\n' + JSON.stringify({ status: 'content', etag: '', lastModified: '', message: '' }) + '\\nand more')", /no answer that can be read/],
+      ["process.stdout.write('\\n' + JSON.stringify({ status: 'failed', etag: '', lastModified: '', message: '' }))", /ended without an answer/],
+      ["process.stdout.write('')", /ended without an answer/],
       ["process.stderr.write('x'.repeat(1_000_000)); process.exitCode = 1", /./],
       ["process.kill(process.pid, 'SIGKILL')", /ended without an answer/],
     ];
@@ -159,6 +161,38 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
     const missing = await fetchList({ script: join(folder, 'none.mjs'), node: '/nonexistent', longestMs: 5000 }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 });
     assert.notEqual(failure(missing), '');
   });
+});
+
+test('where a unit listens it is asked, and a process is started only where none does', { timeout: 60_000 }, async (context) => {
+  const programs = await listPrograms();
+  const folder = mkdtempSync('/tmp/bastion-fetch-');
+  const socket = join(folder, 'fetch.socket');
+  const { url } = await serve(context, (_request, response) => response.end(LIST), null);
+  const ask = (change: Partial<Fetcher> = {}): Promise<Fetched> => fetchList(
+    { script: join(programs, 'fetch.mjs'), node: '/nonexistent', socket, ...change },
+    { url, allowHttp: true, etag: '', lastModified: '', limitBytes: 1_000_000 },
+  );
+  let answer = (connection: Socket): void => {
+    const child = spawn(process.execPath, [join(programs, 'fetch.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    connection.pipe(child.stdin);
+    child.stdout.pipe(connection);
+  };
+  const unit = createTcpServer({ allowHalfOpen: true }, (connection) => { answer(connection); });
+  await new Promise<void>((resolve) => unit.listen(socket, resolve));
+  context.after(() => {
+    unit.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const outcome = await ask();
+  assert.ok(outcome.status === 'content', JSON.stringify(outcome));
+  assert.equal(outcome.bytes.toString(), LIST);
+  answer = (connection) => void connection.end(LIST);
+  assert.match(failure(await ask()), /no answer that can be read/);
+  answer = (connection) => connection.destroy();
+  assert.match(failure(await ask()), /ended without an answer/);
+  answer = () => undefined;
+  assert.equal(failure(await ask({ longestMs: 300 })), 'The server took too long.');
+  assert.match(failure(await ask({ socket: join(folder, 'none') })), /\/nonexistent/);
 });
 
 describe('a list that is fetched', { timeout: 60_000 }, () => {

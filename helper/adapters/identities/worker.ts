@@ -126,10 +126,14 @@ function scriptPath({ operand, folder, pid, startNs }: Question & { readonly kin
   }
 }
 
-/** Do paths mean other files to it? One that has ended meanwhile says nothing of that, as one that had ended before. */
+/**
+ * Do paths mean other files to it? Its mounts are the helper's, or the machine's: the helper's unit has mounts of its own, which
+ * show the same files. One that has ended meanwhile says nothing of that, as one that had ended before.
+ */
 function hasOtherView(process: string): boolean {
   try {
-    return readlinkSync(`${process}/root`) !== '/' || readlinkSync(`${process}/ns/mnt`) !== readlinkSync('/proc/self/ns/mnt');
+    const mounts = readlinkSync(`${process}/ns/mnt`);
+    return readlinkSync(`${process}/root`) !== '/' || !['self', '1'].some((one) => readlinkSync(`/proc/${one}/ns/mnt`) === mounts);
   } catch {
     return existsSync(`${process}/exe`);
   }

@@ -196,6 +196,11 @@ export class SystemMachine implements AsyncDisposable {
     return this.run(['systemd-run', '--quiet', '--pipe', '--wait', '--collect', '--', ...argv]);
   }
 
+  /** Starts a program at the other end of the interface. */
+  atPeer(argv: readonly string[]): ChildProcess {
+    return startTied([...enterNamespace(`${this.#name}-peer`), ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+  }
+
   put(path: string, content: string, mode?: number): void {
     put(this.root, path, content, mode);
   }
