@@ -249,5 +249,8 @@ async function journey(t: TestContext, release: string): Promise<void> {
 /** Defines the test of one release. */
 export function testPackages(release: string): void {
   const name = `the package is installed on ${release}, asks, keeps the answer over a boot, is updated and put back without an open moment, and leaves nothing behind`;
-  test(name, { skip: missing(release) }, (t) => journey(t, release));
+  test(name, { skip: missing(release) }, (t) => journey(t, release).catch((error: unknown) => {
+    // What failed first is the one to read, not what then went wrong while tidying up.
+    throw error instanceof SuppressedError ? error.suppressed : error;
+  }));
 }
