@@ -26,13 +26,6 @@ const LOOK_MS = 500;
 const LIST_LIMIT_MS = 30_000;
 
 const LIST = 'ads.example\n';
-/** As the vendor's rule, which needs an interpreter that dpkg knows; the rig's files were never installed. */
-const FETCH_RULE = `[[rule]]
-id = "rig-fetch"
-action = "allow"
-user = 65534
-application = { path = "/usr/lib/bastion/bin/node", script = "/usr/lib/bastion/helper/fetch.mjs" }
-`;
 const SERVER = `require('http').createServer((request, response) => response.end(${JSON.stringify(LIST)})).listen(443, () => console.log('ready'))`;
 
 function manyRules(): string {
@@ -87,7 +80,6 @@ async function fetchesLists(machine: SystemMachine): Promise<void> {
     const settings = await machine.must(['cat', '/etc/bastion/bastion.toml']);
     const sha256 = createHash('sha256').update(LIST).digest('hex');
     machine.put('/etc/bastion/bastion.toml', `${settings}\n[[list]]\nid = "far"\nurl = "http://${ADDRESSES.peer4}:443/"\nsha256 = "${sha256}"\n`, 0o640);
-    machine.put('/etc/bastion/rules.d/30-rig.toml', FETCH_RULE, 0o640);
     await machine.must(['systemctl', 'reload', HELPER_UNIT]);
     await until('the list', async () => {
       const [list] = JSON.parse(await machine.must(['bastionctl', 'rules', 'lists', '--json'])) as readonly { readonly entries: number; readonly error: string }[];
