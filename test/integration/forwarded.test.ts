@@ -57,9 +57,16 @@ describe('forwarded packets', { skip: noLab() }, () => {
     const { lab, client, container } = await rig(t, { settings: 'forwarded = "ask"' });
     for (const [address, source] of [[lab.peer4, CONTAINER.address4], [lab.peer6, CONTAINER.address6]] as const) {
       await lab.peer.watch();
-      const visit = container.visit(address);
-      const prompt = await forwardedPrompt(client);
-      assert.match(prompt.forwarded_from ?? '', new RegExp(`^Network namespace of /usr/bin/(?:sleep|curl) \\(process \\d+\\), ${source}$`, 'u'));
+      const named = new RegExp(`^Network namespace of /usr/bin/(?:sleep|curl) \\(process \\d+\\), ${source}$`, 'u');
+      const [visit, prompt] = await until('a prompt that names the container', async () => {
+        const visiting = container.visit(address);
+        const raised = await forwardedPrompt(client);
+        if (named.test(raised.forwarded_from ?? '')) return [visiting, raised] as const;
+        // A search for the name has little time; there is another one a second later.
+        await client.answer(raised.nonce, { action: 'deny', lifetime: 'once' });
+        await visiting;
+        return null;
+      });
       assert.equal(prompt.application, prompt.forwarded_from);
       assert.deepEqual([prompt.address, prompt.port, prompt.uid, prompt.path], [address, 80, 0, '']);
       // A rule for an address would be for the machine's own programs too, so there is none to choose.
