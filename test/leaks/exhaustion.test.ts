@@ -9,7 +9,7 @@ import { memoryMegabytes } from '../bench/bed.ts';
 import { Lab } from '../lab/lab.ts';
 import { ROOT, startTied } from '../lab/process.ts';
 import { mustHold } from '../must-hold.ts';
-import { FULL_SIZE, clientOf, copyInto, noLab, program, promptFor, until } from '../integration/support.ts';
+import { FULL_SIZE, clientOf, copyInto, noLab, program, promptFor, rested, until } from '../integration/support.ts';
 import { Talking } from './support.ts';
 
 /** `daemon`, another user than the lab's, whose prompts go to root's agent. */
@@ -38,6 +38,8 @@ describe('one user fills what everybody shares', { skip: noLab() }, () => {
     t.after(() => { client.close(); });
     const [allowed, refused] = [copyInto(lab, program('oneshot'), 'allowed'), copyInto(lab, program('oneshot'), 'refused')];
     await client.addRule({ action: 'allow', path: allowed });
+    // A file that was written a moment ago is not taken for what a process ran that has ended: it is refused until then.
+    await rested(allowed);
     await lab.peer.watch();
     const before = (await memoryMegabytes(lab.helperPid)).pss;
     const half = String(PROCESSES / 2);
