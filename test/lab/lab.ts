@@ -30,7 +30,7 @@ export type { LabOptions, RunOptions } from './options.ts';
 export type { PeerCounts } from './peer.ts';
 export type { Result } from './process.ts';
 
-const HELPER_START_LIMIT_MS = 90_000;
+const HELPER_START_LIMIT_MS = 30_000;
 const HELPER_END_GRACE_MS = 4000;
 const RUN_LIMIT_MS = 60_000;
 const LOG_TAIL_CHARACTERS = 4000;
