@@ -18,7 +18,8 @@ export interface Evaluation {
   readonly next: Rule | null;
   /**
    * Rules at or before the winner's place that match this flow but for the time, the process or the session, or that stop
-   * matching with them: while they are there the decision holds for now, not for ever (see remembering.ts).
+   * matching with them: while they are there the decision holds for now, not for ever (see remembering.ts). In the order in
+   * which they win.
    */
   readonly dynamic: readonly Rule[];
   /**
@@ -200,7 +201,7 @@ export class RuleIndex {
       dynamic:
         dynamic === null
           ? NO_RULES
-          : dynamic.filter((entry) => first === null || compareRules(entry, first) <= 0).map((entry) => entry.rule),
+          : dynamic.filter((entry) => first === null || compareRules(entry, first) <= 0).sort(compareRules).map((entry) => entry.rule),
       depends: this.#depends(facts, keys, first, moment),
     };
   }

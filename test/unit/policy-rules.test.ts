@@ -198,6 +198,18 @@ describe('index', () => {
     }), { numRuns: 200 });
   });
 
+  test('evaluate: what makes a decision temporary is in the order of the rules, whatever was added first', () => {
+    const schedule = { days: [0], fromMinute: 0, toMinute: 541 } as const;
+    const list = [rule('wide', 'allow', { path: PATH, address: '10.0.0.0/8', schedule }), rule('exact', 'drop', { path: PATH, address: '10.0.0.1', schedule })];
+    const flow = facts({ tuple: tuple({ destinationAddress: '10.0.0.1' }) });
+    const monday = moment({ local: { weekday: 1, minute: 10 } });
+    for (const order of [list, [...list].reverse()]) {
+      const index = new RuleIndex();
+      for (const one of order) index.add(one);
+      assert.deepEqual(index.evaluate(flow, monday).dynamic.map(({ id }) => id), [...list].map(ranked).sort(compareRules).map((one) => one.rule.id));
+    }
+  });
+
   test('evaluate: a full bucket of ports and users decides as a small one', () => {
     const list = Array.from({ length: 300 }, (_, at) =>
       rule(`r${String(at)}`, at % 2 === 0 ? 'allow' : 'deny', { path: PATH, ...ports(at), uid: at % 3 === 0 ? 1000 : 7 }));
