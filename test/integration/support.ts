@@ -6,7 +6,7 @@ import { connectHelper } from '../../helper/contract/client.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
 import type { PromptInfo } from '../../helper/contract/types.ts';
 import type { Lab } from '../lab/lab.ts';
-import { ROOT, tool } from '../lab/process.ts';
+import { ROOT, RanOutError, tool } from '../lab/process.ts';
 import { missingRights } from '../lab/user-namespace.ts';
 
 /** Why labs cannot be made here, for a suite's `skip`; false where they can. */
@@ -50,7 +50,7 @@ export async function until<T>(what: string, ask: () => Promise<T | null>, limit
   for (;;) {
     const found = await ask();
     if (found !== null) return found;
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
+    if (performance.now() > end) throw new RanOutError(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -125,11 +125,16 @@ export function startTied(
   });
 }
 
+/** What was waited for did not come in time: the machine is busy, or something hangs. */
+export class RanOutError extends Error {
+  override readonly name = 'RanOutError';
+}
+
 /** Rejects with the message if `promise` has not settled in time. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, message: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => { reject(new Error(message())); }, timeoutMs);
+    timer = setTimeout(() => { reject(new RanOutError(message())); }, timeoutMs);
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,14 +1,19 @@
 /**
- * What the desktop shows passes through a display server, a bus of the toolkit and their processes, none of which is ours: a
- * file of such tests that failed is run once more. A test that passes then is counted as passed and told as unsteady, with how
- * it failed at first; one that fails again has failed. Tests of the helper, the kernel and of leaks have one try: there a
- * single failure is one too many.
+ * Which failures may be looked at once more. What the desktop shows passes through a display server, a bus of the toolkit and
+ * their processes, none of which is ours: a file of such tests that failed is run again. Elsewhere only a wait that ran out is:
+ * it says that the machine was busy or that something hangs, and what hangs does so again. An assertion has one try, because
+ * one packet that leaked, one wrong answer, is one too many. A test that passes the second time is counted as passed and told
+ * as unsteady, with how it failed at first; one that fails again has failed.
  */
 import type { TestResult } from './events.ts';
 
-const SUITES: ReadonlySet<string> = new Set(['desktop']);
 /** With more files that fail something is broken, and all of it is told at once. */
 const MOST_FILES = 3;
+/** Tests whose waits are for other processes; those of units and the linter wait for nobody. */
+const WAITING: ReadonlySet<string> = new Set(['contract', 'integration', 'security', 'system', 'leaks']);
+const RAN_OUT = [
+  /^RanOutError: /u, /^'test timed out after \d+ms'/u, /^'test did not finish before its parent and was cancelled'/u, /^did not end within \d+ s; /u,
+];
 
 export interface Tried {
   readonly results: readonly TestResult[];
@@ -16,12 +21,18 @@ export interface Tried {
   readonly unsteady: readonly TestResult[];
 }
 
+function mayTryAgain(suite: string, { detail }: TestResult): boolean {
+  return suite === 'desktop' || (WAITING.has(suite) && RAN_OUT.some((form) => form.test(detail)));
+}
+
 /** Runs the files again that failed, one after the other, and puts the new results in the place of the old ones. */
 export async function secondTry(
   suite: string, first: readonly TestResult[], runAgain: (file: string) => Promise<readonly TestResult[]>,
 ): Promise<Tried> {
-  const files = new Set(first.filter(({ outcome }) => outcome === 'failed').map(({ file }) => file));
-  if (!SUITES.has(suite) || files.size === 0 || files.size > MOST_FILES) return { results: first, unsteady: [] };
+  const failures = first.filter(({ outcome }) => outcome === 'failed');
+  const files = new Set(failures.map(({ file }) => file));
+  if (files.size > MOST_FILES) return { results: first, unsteady: [] };
+  for (const failure of failures) if (!mayTryAgain(suite, failure)) files.delete(failure.file);
   const results: TestResult[] = first.filter(({ file }) => !files.has(file));
   const unsteady: TestResult[] = [];
   for (const file of files) {

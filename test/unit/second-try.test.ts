@@ -1,4 +1,4 @@
-/** A test of the desktop that failed gets one more try, and it is told; nothing else does. */
+/** A test of the desktop that failed and a wait that ran out get one more try, and it is told; nothing else does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestResult } from '../runner/events.ts';
@@ -38,11 +38,32 @@ test('a file that hung and then came to its end has passed', async () => {
   assert.deepEqual([results.map(({ outcome }) => outcome), unsteady], [['passed'], hung]);
 });
 
-test('only tests of the desktop have a second try, and not where many files fail', async () => {
-  const never = (): Promise<never> => Promise.reject(new Error('run again'));
-  for (const suite of ['leaks', 'security', 'integration', 'unit', 'lint', 'system']) {
-    assert.deepEqual(await secondTry(suite, FIRST, never), { results: FIRST, unsteady: [] });
+const never = (): Promise<never> => Promise.reject(new Error('run again'));
+
+test('outside the desktop an assertion has one try', async () => {
+  for (const suite of ['leaks', 'security', 'integration', 'contract', 'unit', 'lint', 'system']) {
+    for (const detail of ['no window', 'AssertionError [ERR_ASSERTION]: RanOutError: 3 leaked', 'BastionError: test timed out after 5ms']) {
+      const failed = [result('b', 'two', 'failed', detail)];
+      assert.deepEqual(await secondTry(suite, failed, never), { results: failed, unsteady: [] });
+    }
   }
-  const many = ['a', 'b', 'c', 'd'].map((file) => result(file, 'one', 'failed'));
-  assert.deepEqual(await secondTry('desktop', many, never), { results: many, unsteady: [] });
+});
+
+test('a wait that ran out has a second try, unless something else failed in the same file or the suite waits for nobody', async () => {
+  const waits = ['RanOutError: waited in vain for a prompt\n    at x', "'test timed out after 90000ms'", 'did not end within 420 s; the end of build/log: x'];
+  const passed = [result('b', 'two', 'passed')];
+  for (const detail of waits) {
+    const failed = [result('b', 'two', 'failed', detail)];
+    for (const suite of ['leaks', 'security', 'integration', 'contract', 'system']) {
+      assert.deepEqual(await secondTry(suite, failed, () => Promise.resolve(passed)), { results: passed, unsteady: failed });
+    }
+    for (const suite of ['unit', 'lint']) assert.deepEqual(await secondTry(suite, failed, never), { results: failed, unsteady: [] });
+    const both = [...failed, result('b', 'three', 'failed', 'AssertionError [ERR_ASSERTION]: 1 packet leaked')];
+    assert.deepEqual(await secondTry('leaks', both, never), { results: both, unsteady: [] });
+  }
+});
+
+test('where many files fail none has a second try', async () => {
+  const many = ['a', 'b', 'c', 'd'].map((file) => result(file, 'one', 'failed', 'RanOutError: x'));
+  for (const suite of ['desktop', 'leaks']) assert.deepEqual(await secondTry(suite, many, never), { results: many, unsteady: [] });
 });
