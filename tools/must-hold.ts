@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MUST_HOLD_FOLDER } from '../test/must-hold.ts';
 import type { KeptMustHold } from '../test/must-hold.ts';
 

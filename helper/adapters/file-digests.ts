@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Logger } from '../ports.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { errorCodeOf, readTrustedFile } from './trusted-file.ts';

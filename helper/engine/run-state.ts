@@ -1,5 +1,5 @@
 /** What lasts until the machine restarts, as JSON: rules in memory, the pause, a mode on trial, the inbox, the furthest wall time. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { INTEGRITIES, MODES, NAME_SOURCES, RULE_ACTIONS } from '../contract/vocabulary.ts';
 import type { Rule } from '../contract/vocabulary.ts';
 import type { WallMark } from '../policy/time.ts';

@@ -9,7 +9,7 @@ import { Transform } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FETCH_LIMITS } from './fetch-words.ts';
 import type { FetchEnd, FetchRequest } from './fetch-words.ts';
 

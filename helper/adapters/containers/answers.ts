@@ -1,6 +1,6 @@
 /** Answers of an engine, as far as they are used. Source: Docker Engine API 1.41 and later; Podman's compatible API. */
 import ipaddr from 'ipaddr.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ContainerAddress } from '../../ports.ts';
 import { ENGINE_LIMITS } from './limits.ts';
 import type { SeenContainer } from './messages.ts';

@@ -1,5 +1,5 @@
 /** What a fetching program says: collected up to a limit and read as a stranger's word. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { FETCH_LIMITS } from '../../lists/fetch-words.ts';
 import type { FetchEnd } from '../../lists/fetch-words.ts';
 

@@ -1,7 +1,7 @@
 /** STATE/lists: the last good text of each list, with what the next conditional request needs. */
 import { chmod, mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { checkTrustedFolder, readTrustedFile } from '../trusted-file.ts';
 

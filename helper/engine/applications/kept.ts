@@ -1,5 +1,5 @@
 /** The registry of applications as JSON: written whole, read entry by entry, so that one that is wrong costs itself alone. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExecutableId } from '../../contract/vocabulary.ts';
 import { KNOWN_BY } from '../../policy/integrity.ts';
 import { APPLICATION_LIMITS, newApplication } from './table.ts';
