@@ -454,7 +454,7 @@ int xt_reply(struct __sk_buff *skb)
 SEC("socket")
 int note_helper(struct __sk_buff *skb)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct bastion_settings *now = current_settings();
 
 	if (!now)

@@ -245,7 +245,7 @@ static __always_inline int answers_peer(struct sock *socket, __u64 cookie, const
 	known = bpf_map_lookup_elem(&peers, &key);
 	if (known)
 		return *known == BASTION_PEER_SPOKE_FIRST;
-	if (take_peer(user_of(bpf_get_current_task_btf())))
+	if (take_peer(user_of(current_task())))
 		bpf_map_update_elem(&peers, &key, &value, BPF_NOEXIST);
 	return 0;
 }
@@ -269,7 +269,7 @@ static __always_inline void kernel_owner(struct bastion_owner *owner)
  */
 __noinline int name_caller(struct question *question)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct mm_struct *mm = task->mm;
 	struct file *file;
 
@@ -360,7 +360,7 @@ static __always_inline void find_origin(struct __sk_buff *skb, const struct bast
 		 * The socket is that of the packet inside. But a thread of its program may take the port away meanwhile: of one
 		 * protocol, only what the kernel has wrapped is the kernel's, or what no program sends.
 		 */
-		if (own_protocol == protocol && bpf_get_current_task_btf()->mm &&
+		if (own_protocol == protocol && current_task()->mm &&
 		    !BPF_CORE_READ_BITFIELD_PROBED((struct sk_buff *)skb, encapsulation))
 			origin->by = BY_CALLER;
 		return;

@@ -412,7 +412,7 @@ static __noinline int judge_stream(struct __sk_buff *skb, struct bpf_sock *socke
 /* What the helper's threads put back on its way was decided, whoever sent it; their own sockets are like everybody's. */
 static __always_inline int is_put_back(const struct bastion_settings *now, const struct bastion_owner *owner)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	if (!now->helper_pid || (__u32)task->tgid != now->helper_pid)
 		return 0;

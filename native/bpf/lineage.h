@@ -380,7 +380,7 @@ static __always_inline struct bastion_process *find_process(struct bastion_proce
 SEC("tp_btf/sched_process_fork")
 int on_fork(__u64 *context)
 {
-	struct task_struct *parent = (void *)context[0], *child = (void *)context[1];
+	struct task_struct *parent = only_read((void *)context[0]), *child = only_read((void *)context[1]);
 	struct bastion_process_key key = {}, parent_key = {};
 	struct bastion_process fresh = {}, *known;
 
@@ -413,7 +413,7 @@ int on_fork(__u64 *context)
 SEC("tp_btf/sched_process_exec")
 int on_exec(__u64 *context)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct linux_binprm *program = (void *)context[2];
 	struct bastion_process_key process_key = {};
 	struct bastion_image_key key = {};
@@ -448,7 +448,7 @@ int on_exec(__u64 *context)
 SEC("tp_btf/sched_process_exit")
 int on_exit(__u64 *context)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct bastion_process_key key = {};
 	struct bastion_process *process;
 
@@ -523,7 +523,7 @@ int adopt_process(struct bpf_iter__task *context)
 {
 	struct bastion_process_key key = {}, parent_key = {};
 	struct bastion_settings *now = current_settings();
-	struct task_struct *task = context->task;
+	struct task_struct *task = only_read(context->task);
 	struct bastion_process *parent;
 
 	if (!task || !now || task->pid != task->tgid || !task->mm || task->signal->live.counter <= 0)

@@ -99,7 +99,7 @@ static __always_inline __u32 user_of(struct task_struct *task)
 
 static __always_inline void read_task(struct bastion_task *token)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	token->task = (__u64)(long)task;
 	token->start_ns = task->start_boottime;
@@ -108,7 +108,7 @@ static __always_inline void read_task(struct bastion_task *token)
 
 static __always_inline __u32 uid_now(void)
 {
-	return bpf_get_current_task_btf()->cred->uid.val;
+	return current_task()->cred->uid.val;
 }
 
 /*
@@ -132,7 +132,7 @@ static __always_inline void distrust_executable(struct task_struct *leader, stru
  */
 static __noinline int read_caller(struct bastion_owner *owner)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *leader = task->group_leader;
+	struct task_struct *task = current_task(), *leader = task->group_leader;
 	const struct cred *cred = task->cred;
 	struct mm_struct *mm = task->mm;
 	struct nsproxy *spaces = task->nsproxy;
