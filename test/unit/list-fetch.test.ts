@@ -14,12 +14,14 @@ import { definition, listPrograms, makeAuthority, makeListStore, serve, untilSta
 
 const authority = makeAuthority();
 const LIST = 'ads.example.com\ntracker.example.net\n';
+/** Of a fetch that comes to an end by itself. */
+const LONGEST_MS = 30_000;
 
 async function fetched(url: string, change: Partial<FetchRequest> = {}, trust = true): Promise<Fetched> {
   const folder = await listPrograms();
   return fetchList(
     {
-      script: join(folder, 'fetch.mjs'), node: process.execPath, longestMs: 8000,
+      script: join(folder, 'fetch.mjs'), node: process.execPath, longestMs: LONGEST_MS,
       ...(trust ? { environment: { NODE_EXTRA_CA_CERTS: authority.file } } : {}),
     },
     { url, allowHttp: false, etag: '', lastModified: '', limitBytes: 1_000_000, ...change },
@@ -154,11 +156,11 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
     for (const [index, [code, wanted]] of said.entries()) {
       const script = join(folder, `said-${String(index)}.mjs`);
       writeFileSync(script, code, { mode: 0o644 });
-      const message = failure(await fetchList({ script, node: process.execPath, longestMs: 5000 }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 }));
+      const message = failure(await fetchList({ script, node: process.execPath, longestMs: LONGEST_MS }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 }));
       assert.match(message, wanted, code);
       assert.ok(message.length <= 300);
     }
-    const missing = await fetchList({ script: join(folder, 'none.mjs'), node: '/nonexistent', longestMs: 5000 }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 });
+    const missing = await fetchList({ script: join(folder, 'none.mjs'), node: '/nonexistent', longestMs: LONGEST_MS }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 });
     assert.notEqual(failure(missing), '');
   });
 });
