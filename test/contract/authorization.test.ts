@@ -98,8 +98,8 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     const client = clientOf(lab);
     const held = lab.run(['curl', '--silent', '--max-time', '30', `http://${lab.peer4}/`]);
     const prompt = await until('a prompt', async () => (await client.listPrompts(1, '')).rows[0] ?? null);
-    await lab.run(['curl', '--silent', '--max-time', '5', 'http://192.0.2.9/']);
-    const flow = (await client.queryFlows({}, 1, '')).rows[0]?.id ?? '';
+    await lab.run(['curl', '--silent', '--max-time', '20', 'http://192.0.2.9/']);
+    const flow = await until('a flow', async () => (await client.queryFlows({}, 1, '')).rows[0]?.id ?? null);
     const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'method');
     // A pause would answer the prompt, and off end it.
     const first = declared.filter((one) => one.interface === INTERFACES.prompts);

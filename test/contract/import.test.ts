@@ -42,6 +42,9 @@ rule = "admin-deny"
 enabled = false
 `;
 
+/** Calls of others while much comes in: behind all of it there would be one or two. */
+const ANSWERED = 5;
+
 function refusedWith(code: ErrorCode, message = /./): (error: unknown) => boolean {
   return (error) => error instanceof BastionError && error.code === code && message.test(error.message);
 }
@@ -184,16 +187,15 @@ describe('import over D-Bus', { skip: noLab(), timeout: 60_000 }, () => {
 
   test('two thousand rules come in while the helper goes on answering', async () => {
     const many = JSON.stringify(Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`@dest:192.0.2.1:${String(index + 1)}:*`, true])));
-    let slowestMs = 0;
+    let answered = 0;
     const state = { done: false };
     const importing = client.importRules('bastion-rules', many, false).finally(() => { state.done = true; });
     while (!state.done) {
-      const start = performance.now();
       await client.ping();
-      slowestMs = Math.max(slowestMs, performance.now() - start);
+      answered += 1;
     }
     assert.equal((await importing).summary.ids.length, 2000);
-    assert.ok(slowestMs < 2500, `${String(Math.round(slowestMs))} ms`);
+    assert.ok(answered >= ANSWERED, `${String(answered)} calls were answered meanwhile`);
   });
 
   test('files of the original are imported from their place, left as they are, and named in the journal when they change', async () => {
