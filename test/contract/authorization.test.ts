@@ -50,7 +50,7 @@ function shortName(interfaceName: string, member: string): string {
   return `${interfaceName.slice(interfaceName.lastIndexOf('.') + 1)}.${member}`;
 }
 
-describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 60_000 }, () => {
+describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 300_000 }, () => {
   let lab: Lab;
   const connections: BusConnection[] = [];
   const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as {

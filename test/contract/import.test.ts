@@ -49,7 +49,7 @@ function refusedWith(code: ErrorCode, message = /./): (error: unknown) => boolea
   return (error) => error instanceof BastionError && error.code === code && message.test(error.message);
 }
 
-describe('import over D-Bus', { skip: noLab(), timeout: 60_000 }, () => {
+describe('import over D-Bus', { skip: noLab(), timeout: 300_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   let bus: BusConnection;

@@ -65,7 +65,7 @@ async function busctlIsVerified(rig: ServiceRig, prefix: readonly string[]): Pro
   return stdout.includes('"verified":{"type":"b","data":true}');
 }
 
-describe('security: the helper on the bus', { skip: cannotServe(), timeout: 120_000 }, () => {
+describe('security: the helper on the bus', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   before(async () => {
     rig = await ServiceRig.start();

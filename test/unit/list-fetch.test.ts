@@ -33,7 +33,7 @@ function failure(outcome: Fetched): string {
   return outcome.message;
 }
 
-describe('the program that fetches', { timeout: 60_000 }, () => {
+describe('the program that fetches', { timeout: 300_000 }, () => {
   test('brings a list over https with what the next request needs', async (context) => {
     const { url, requests } = await serve(context, (_request, response) => response.writeHead(200, { etag: '"1"', 'last-modified': 'yesterday', 'content-length': LIST.length }).end(LIST), authority);
     const outcome = await fetched(`${url}/ads.txt`);
@@ -165,7 +165,7 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
   });
 });
 
-test('where a unit listens it is asked, and a process is started only where none does', { timeout: 60_000 }, async (context) => {
+test('where a unit listens it is asked, and a process is started only where none does', { timeout: 300_000 }, async (context) => {
   const programs = await listPrograms();
   const folder = mkdtempSync('/tmp/bastion-fetch-');
   const socket = join(folder, 'fetch.socket');
@@ -197,7 +197,7 @@ test('where a unit listens it is asked, and a process is started only where none
   assert.match(failure(await ask({ socket: join(folder, 'none') })), /\/nonexistent/);
 });
 
-describe('a list that is fetched', { timeout: 60_000 }, () => {
+describe('a list that is fetched', { timeout: 300_000 }, () => {
   test('is fetched at the first start, kept, and there at once after the next', async (context) => {
     const { url, requests } = await serve(context, (request, response) => {
       if (request.headers['if-none-match'] === '"1"') response.writeHead(304).end();
