@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { connectHelper } from '../../helper/contract/client.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { BusError, Variant, connectBus } from '../../helper/contract/transport.ts';
 import type { BusConnection } from '../../helper/contract/transport.ts';
-import { clientOf, noLab, until } from '../integration/support.ts';
+import { noLab, until } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
 import { all, openSnitchRule, sample, simple } from '../unit/import-support.ts';
 
@@ -44,6 +45,8 @@ enabled = false
 
 /** Calls of others while much comes in: behind all of it there would be one or two. */
 const ANSWERED = 5;
+/** Of a call, on a machine that is busy. */
+const CALL_LIMIT_MS = 60_000;
 
 function refusedWith(code: ErrorCode, message = /./): (error: unknown) => boolean {
   return (error) => error instanceof BastionError && error.code === code && message.test(error.message);
@@ -55,7 +58,7 @@ describe('import over D-Bus', { skip: noLab(), timeout: 300_000 }, () => {
   let bus: BusConnection;
   before(async () => {
     lab = await Lab.create({ rules: ADMINISTRATOR });
-    client = clientOf(lab);
+    client = connectHelper({ address: lab.busAddress, timeoutMs: CALL_LIMIT_MS });
     bus = await connectBus({ address: lab.busAddress });
   });
   beforeEach(async () => {
