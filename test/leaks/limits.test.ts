@@ -19,6 +19,8 @@ const REPORTED = 5000;
 const DESTINATIONS = FULL_SIZE ? 80_000 : 20_000;
 const FIRST = '198.18.0.1';
 const OTHERS_LIMIT_MS = 20_000;
+/** Of a connection: a new one would wait behind the crowd again. */
+const FRESH_TIMEOUT_MS = '5000';
 
 interface Scene {
   readonly client: HelperClient;
@@ -44,7 +46,7 @@ async function otherUserIsFine(lab: Lab, { client, decided }: Scene, name: strin
   assert.equal(line.refused, 0);
   const fresh = copyInto(lab, trafficProgram(), name);
   await client.addRule({ action: 'allow', path: fresh });
-  const traffic = await Traffic.start(lab, [fresh, 'connect', lab.peer4, '7', '500']);
+  const traffic = await Traffic.start(lab, [fresh, 'connect', lab.peer4, '7', FRESH_TIMEOUT_MS]);
   await traffic.end();
 }
 
