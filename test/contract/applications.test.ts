@@ -13,7 +13,7 @@ const ROW: RehashRow = {
   id: 'a1', name: 'curl', path: '/usr/bin/curl', oldSha256: 'a'.repeat(64), newSha256: 'b'.repeat(64), state: 'valid', result: 'accepted',
 };
 
-describe('contract: Applications', { skip: cannotServe(), timeout: 60_000 }, () => {
+describe('contract: Applications', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   before(async () => {
     rig = await ServiceRig.start();

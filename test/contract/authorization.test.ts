@@ -50,7 +50,7 @@ function shortName(interfaceName: string, member: string): string {
   return `${interfaceName.slice(interfaceName.lastIndexOf('.') + 1)}.${member}`;
 }
 
-describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 60_000 }, () => {
+describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 300_000 }, () => {
   let lab: Lab;
   const connections: BusConnection[] = [];
   const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as {
@@ -98,8 +98,8 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     const client = clientOf(lab);
     const held = lab.run(['curl', '--silent', '--max-time', '30', `http://${lab.peer4}/`]);
     const prompt = await until('a prompt', async () => (await client.listPrompts(1, '')).rows[0] ?? null);
-    await lab.run(['curl', '--silent', '--max-time', '5', 'http://192.0.2.9/']);
-    const flow = (await client.queryFlows({}, 1, '')).rows[0]?.id ?? '';
+    await lab.run(['curl', '--silent', '--max-time', '20', 'http://192.0.2.9/']);
+    const flow = await until('a flow', async () => (await client.queryFlows({}, 1, '')).rows[0]?.id ?? null);
     const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'method');
     // A pause would answer the prompt, and off end it.
     const first = declared.filter((one) => one.interface === INTERFACES.prompts);

@@ -100,7 +100,7 @@ function until(sessions: LogindSessions, holds: () => boolean): Promise<void> {
   });
 }
 
-describe('logind, polkit: on a private bus', { skip: which('dbus-daemon') === null ? 'needs dbus-daemon' : false, timeout: 30_000 }, () => {
+describe('logind, polkit: on a private bus', { skip: which('dbus-daemon') === null ? 'needs dbus-daemon' : false, timeout: 300_000 }, () => {
   let daemon: ChildProcess;
   let address = '';
   const connections: BusConnection[] = [];

@@ -34,7 +34,7 @@ test('ModeTrial: a trial inside another does not lead to the mode that was on tr
   assert.deepEqual([trial.covers(bob, 'enforcing'), trial.covers(bob, 'learning'), trial.covers(alice, 'learning')], [true, false, false]);
 });
 
-describe('a mode on trial', { skip: cannotServe(), timeout: 60_000 }, () => {
+describe('a mode on trial', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   let authority: Authority;
   /** How often a person was asked for the password that set-mode costs; every time the answer is `password`. */

@@ -23,7 +23,7 @@ function refusedWith(code: ErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof BastionError && error.code === code;
 }
 
-describe('rules over D-Bus', { skip: noLab(), timeout: 60_000 }, () => {
+describe('rules over D-Bus', { skip: noLab(), timeout: 300_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   before(async () => {

@@ -17,7 +17,7 @@ function refusedWith(code: ErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof BastionError && error.code === code;
 }
 
-describe('service', { skip: cannotServe(), timeout: 60_000 }, () => {
+describe('service', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   before(async () => {
     rig = await ServiceRig.start();

@@ -67,8 +67,8 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(('::', 546)); s.se
 r = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58); r.setsockopt(41, 18, 255)
 r.sendto(bytes([133, 0, 0, 0, 0, 0, 0, 0]), ('ff02::2', 0, 0, to[3]))`], { as: 'root' });
       for (const own of [lab.client4, lab.client6]) {
-        assert.equal((await lab.runAtPeer(['ping', '-c', '1', '-W', '2', own])).status, 0, own);
-        const refused = await lab.run(['curl', '--silent', '--max-time', '2', `http://${own.includes(':') ? `[${own}]` : own}:9/`]);
+        assert.equal((await lab.runAtPeer(['ping', '-c', '1', '-W', '10', own])).status, 0, own);
+        const refused = await lab.run(['curl', '--silent', '--max-time', '10', `http://${own.includes(':') ? `[${own}]` : own}:9/`]);
         assert.equal(refused.status, 7, 'its own address refuses at once');
       }
       const counts = await until('the membership reports', async () => {
@@ -87,8 +87,10 @@ r.sendto(bytes([133, 0, 0, 0, 0, 0, 0, 0]), ('ff02::2', 0, 0, to[3]))`], { as: '
         assert.equal(await server.line(), 'listening');
         for (const own of [lab.client4, lab.client6]) {
           await lab.peer.watch();
-          await lab.runAtPeer([program('sockets'), 'from', protocol, own, SERVER_PORT, FROM_PORT, 'question']);
-          await until(`the ${protocol} answer to ${own}`, async () => ((await lab.peer.counts()).of('tag/served') > 0 ? true : null));
+          await until(`the ${protocol} answer to ${own}`, async () => {
+            await lab.runAtPeer([program('sockets'), 'from', protocol, own, SERVER_PORT, FROM_PORT, 'question']);
+            return (await lab.peer.counts()).of('tag/served') > 0 ? true : null;
+          });
         }
         await server.end();
       }
@@ -139,7 +141,7 @@ describe('the helper takes over', { skip: noLab() }, () => {
     await using lab = await Lab.create({ defaultAction: 'allow' });
     await start(lab);
     await until('no base rules', () => Promise.resolve(oursInNetfilter(lab).some((line) => line.includes('bastion_boot')) ? null : true));
-    assert.equal((await lab.run(['curl', '--silent', '--max-time', '5', `http://${lab.peer4}/`])).status, 0);
+    assert.equal((await lab.run(['curl', '--silent', '--max-time', '20', `http://${lab.peer4}/`])).status, 0);
   });
 
   test('a helper that is off takes them away too', async () => {
@@ -159,7 +161,7 @@ describe('the helper takes over', { skip: noLab() }, () => {
     const covered = ['unshare', '-m', 'sh', '-c', 'mount --bind "$0" /proc/cmdline && exec "$@"', line, join(ROOT, 'build/bin/bastion-helper')];
     try {
       await using lab = await Lab.create({ defaultAction: 'deny', helperProgram: covered });
-      const opens = async (): Promise<boolean> => (await lab.run(['curl', '--silent', '--max-time', '2', `http://${lab.peer4}/`])).status === 0;
+      const opens = async (): Promise<boolean> => (await lab.run(['curl', '--silent', '--max-time', '20', `http://${lab.peer4}/`])).status === 0;
       assert.equal(await opens(), true);
       const client = clientOf(lab);
       assert.equal((await client.status()).state, 'off');

@@ -18,7 +18,9 @@ const REPORTED = 5000;
 /** More than the kernel or the helper remembers of one user. */
 const DESTINATIONS = FULL_SIZE ? 80_000 : 20_000;
 const FIRST = '198.18.0.1';
-const OTHERS_LIMIT_MS = 5000;
+const OTHERS_LIMIT_MS = 20_000;
+/** Of a connection: a new one would wait behind the crowd again. */
+const FRESH_TIMEOUT_MS = '5000';
 
 interface Scene {
   readonly client: HelperClient;
@@ -44,7 +46,7 @@ async function otherUserIsFine(lab: Lab, { client, decided }: Scene, name: strin
   assert.equal(line.refused, 0);
   const fresh = copyInto(lab, trafficProgram(), name);
   await client.addRule({ action: 'allow', path: fresh });
-  const traffic = await Traffic.start(lab, [fresh, 'connect', lab.peer4, '7', '500']);
+  const traffic = await Traffic.start(lab, [fresh, 'connect', lab.peer4, '7', FRESH_TIMEOUT_MS]);
   await traffic.end();
 }
 
@@ -126,8 +128,11 @@ describe('one user fills what can be filled', { skip: noLab() }, () => {
     await otherUserIsFine(lab, parts, 'after');
     // The crowd itself goes on: to a place that was forgotten, and to a new one.
     for (const [place, tag] of [['198.18.0.1', 'forgotten'], ['198.19.255.1', 'new']] as const) {
-      await lab.run([...CROWD, parts.crowd, 'flood', place, '1', '9', tag], { as: 'root' });
-      await until(tag, async () => ((await lab.peer.counts()).of(`tag/${tag}`) > 0 ? true : null));
+      await until(tag, async () => {
+        // Again: beyond the crowd's share of the queue, which it has just filled, one datagram is dropped.
+        await lab.run([...CROWD, parts.crowd, 'flood', place, '1', '9', tag], { as: 'root' });
+        return (await lab.peer.counts()).of(`tag/${tag}`) > 0 ? true : null;
+      }, OTHERS_LIMIT_MS);
     }
     await lab.run([...CROWD, parts.crowd, 'flood', lab.peer4, '1', '9', 'denied'], { as: 'root' });
     assert.equal((await lab.peer.counts()).of('tag/denied'), 0);

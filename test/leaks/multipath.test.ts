@@ -13,6 +13,8 @@ const PORT = '5201';
 const SECOND_PORT = '5202';
 const SECOND_PEER = '10.77.0.9';
 const SECOND_CLIENT = '10.77.0.3';
+/** More than a second of it even where each turn comes at once. */
+const TALK_LIMIT_MS = 30_000;
 const STATES = ['the helper running', 'the helper killed', 'the helper killed and netfilter emptied'] as const;
 
 function noMultipath(): string | false {
@@ -94,7 +96,7 @@ describe('Multipath TCP', { skip: noMultipath() }, () => {
         return (await lab.peer.counts()).of(`syn/${PORT}`) >= 2 ? true : null;
       });
       // The peer told its second address together with the first answers.
-      await until('much more talk', async () => ((await lab.peer.counts()).of('tag/multipath') > 200 ? true : null));
+      await until('much more talk', async () => ((await lab.peer.counts()).of('tag/multipath') > 200 ? true : null), TALK_LIMIT_MS);
       const counts = await lab.peer.counts();
       assert.deepEqual([counts.lost, counts.of(`tcp/${SECOND_PORT}`)], [0, 0]);
       await talking.end();

@@ -10,6 +10,8 @@ import { mustHold } from '../must-hold.ts';
 import { OUTAGE_LAB, OutageLoad, logged } from './outage-load.ts';
 
 const PAUSE_MS = 60_000;
+/** The helper may write into the folder meanwhile: then it is emptied again. */
+const DELETED = { recursive: true, maxRetries: 10 } as const;
 /** Gives the helper a small disk of its own for its run folder, in a mount namespace of its own. */
 const SMALL_DISK = [
   'unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c',
@@ -21,13 +23,13 @@ describe('the run folder', { skip: noLab() }, () => {
   test('is deleted: traffic goes on, it is made again, and off and on work', async (t) => {
     await using lab = await Lab.create(OUTAGE_LAB);
     const load = await OutageLoad.start(t, lab);
-    rmSync(lab.runDir, { recursive: true });
+    rmSync(lab.runDir, DELETED);
     await load.goesOn(20, 'without a run folder');
     await load.nothingLeft('without a run folder');
     await load.client.pause(PAUSE_MS / 1000);
     await until('the run state', () => Promise.resolve(existsSync(join(lab.runDir, 'state.json')) ? true : null));
     await load.client.resume();
-    rmSync(lab.runDir, { recursive: true });
+    rmSync(lab.runDir, DELETED);
     await load.client.off();
     assert.equal((await load.client.status()).state, 'off');
     assert.ok(existsSync(join(lab.runDir, 'off')), 'off lasts over a restart');

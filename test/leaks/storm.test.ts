@@ -50,13 +50,13 @@ async function memoryOf(lab: Lab): Promise<number> {
   return (await memoryMegabytes(lab.helperPid)).pss;
 }
 
-/** Resolves with the time since `sinceMs` as soon as the helper tells that state. */
-function toldOf(client: HelperClient, state: string, sinceMs: number): Promise<number> {
+/** Resolves with the moment when the helper tells that state. Ask before causing it. */
+function toldOf(client: HelperClient, state: string): Promise<number> {
   return new Promise((resolve) => {
     const stop = client.on('status', (status) => {
       if (status.state !== state) return;
       stop();
-      resolve(performance.now() - sinceMs);
+      resolve(performance.now());
     });
   });
 }
@@ -94,14 +94,14 @@ class Scene {
     const idle = await this.#latency();
     const [first = '', ...more] = this.#noisy;
     const each = String(CONNECTIONS / this.#noisy.length);
+    const begun = toldOf(this.client, 'safeguard');
     const storm = new Talking(this.lab.spawn([first, this.lab.peer4, String(FIRST_PORT), each, String(STORM_MS), ...(more.length > 0 ? this.#noisy : [])]));
     assert.equal(await storm.line(), 'begun');
     const sinceMs = performance.now();
-    const begun = toldOf(this.client, 'safeguard', sinceMs);
     for (let left = this.#noisy.length; left > 0;) left -= (await storm.line(END_LIMIT_MS)).startsWith('done') ? 1 : 0;
     const latency = await this.#latency();
     const height = await memoryOf(this.lab);
-    const begunMs = await begun;
+    const begunMs = await begun - sinceMs;
     await until('the end of the safeguard', async () => ((await this.client.safeguard()).on ? null : true), END_LIMIT_MS);
     const endedMs = performance.now() - sinceMs;
     await storm.end();

@@ -7,9 +7,9 @@ import type { Lab, RunOptions } from '../lab/lab.ts';
 import { ROOT, endChild, within } from '../lab/process.ts';
 import { program, until } from '../integration/support.ts';
 
-const ANSWER_LIMIT_MS = 10_000;
+const ANSWER_LIMIT_MS = 20_000;
 /** A first packet can wait for a helper that is starting, and is sent again after 1 s. */
-const READY_LIMIT_MS = 15_000;
+const READY_LIMIT_MS = 30_000;
 const END_GRACE_MS = 500;
 /** Between two emptyings: the rules stand for a part of the time, and packets meet every state of them. */
 const PAUSE_BETWEEN_FLUSHES_S = '0.02';
@@ -128,19 +128,20 @@ export async function flushRules(lab: Lab): Promise<void> {
   assert.equal(done.status, 0, done.stderr);
 }
 
-/** Empties netfilter again and again until `end`, which gives the number of rounds. A tool may fail beside another one. */
-export async function flushLoop(lab: Lab): Promise<{ readonly end: () => Promise<number> }> {
-  const rounds = FLUSHES.map((command) => `${command} 2>/dev/null; sleep ${PAUSE_BETWEEN_FLUSHES_S}`).join('\n');
-  const script = `trap 'stop=1' TERM\necho flushing\nrounds=0\nwhile [ -z "$stop" ]; do\n${rounds}\nrounds=$((rounds + 1))\ndone\necho "$rounds"`;
+/** Empties netfilter again and again until `end`; `rounds` waits for so many. A tool may fail beside another one. */
+export async function flushLoop(lab: Lab): Promise<{ readonly rounds: (count: number) => Promise<void>; readonly end: () => Promise<void> }> {
+  const round = FLUSHES.map((command) => `${command} 2>/dev/null; sleep ${PAUSE_BETWEEN_FLUSHES_S}`).join('\n');
+  const script = `trap 'stop=1' TERM\necho flushing\nwhile [ -z "$stop" ]; do\n${round}\necho round\ndone\necho ended`;
   const talking = new Talking(lab.spawn(['sh', '-c', script], { as: 'root' }));
-  await talking.line();
+  assert.equal(await talking.line(), 'flushing');
   return {
+    rounds: async (count) => {
+      for (let done = 0; done < count; done += 1) assert.equal(await talking.line(), 'round');
+    },
     end: async () => {
-      const last = talking.line();
       talking.child.kill('SIGTERM');
-      const count = Number(await last);
+      while (await talking.line() !== 'ended');
       await talking.end();
-      return count;
     },
   };
 }

@@ -21,7 +21,7 @@ function refusedWith(code: ErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof BastionError && error.code === code;
 }
 
-describe('security: answers', { skip: cannotServe(), timeout: 60_000 }, () => {
+describe('security: answers', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   before(async () => {
     rig = await ServiceRig.start();
@@ -108,7 +108,7 @@ describe('security: answers', { skip: cannotServe(), timeout: 60_000 }, () => {
 const scripts = join(ROOT, 'build', 'test');
 
 describe('security: the package’s own agent', {
-  skip: cannotServe() || (!isRootOwned(ROOT) && 'needs a tree that only root can write'), timeout: 60_000,
+  skip: cannotServe() || (!isRootOwned(ROOT) && 'needs a tree that only root can write'), timeout: 300_000,
 }, () => {
   let rig: ServiceRig;
   let folder = '';

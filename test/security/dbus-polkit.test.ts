@@ -15,7 +15,7 @@ import { ROOT, within } from '../lab/process.ts';
 const LIMIT_MS = 20_000;
 const NOT_AUTHORIZED = 'org.bastionfirewall.Error.NotAuthorized';
 
-describe('security: a person and polkit', { skip: cannotServe(), timeout: 120_000 }, () => {
+describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_000 }, () => {
   let rig: ServiceRig;
   const people = new Set<ChildProcess>();
   before(async () => {

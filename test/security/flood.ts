@@ -1,4 +1,7 @@
-/** Sends to the helper as fast as the bus takes it, as another user, until its time is over: `flood.ts SOCKET UID MS`. */
+/**
+ * Sends to the helper as fast as the bus takes it, as another user, until SIGTERM or the end of its time: `flood.ts SOCKET UID MS`.
+ * Prints "begun" with its first messages, and at the end how many it sent.
+ */
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Variant } from '../../helper/contract/transport.ts';
@@ -25,9 +28,12 @@ const round = Buffer.concat([
 ]);
 const end = performance.now() + Number(durationMs);
 const closed = once(socket, 'close');
+const stopped = new AbortController();
+process.once('SIGTERM', () => { stopped.abort(); });
 let rounds = 0;
-while (performance.now() < end && socket.writable) {
+while (!stopped.signal.aborted && performance.now() < end && socket.writable) {
   rounds += 1;
+  if (rounds === 1) process.stdout.write('begun\n');
   if (socket.write(round)) continue;
   const drained = new AbortController();
   await Promise.race([once(socket, 'drain', { signal: drained.signal }), closed]);

@@ -31,7 +31,7 @@ describe('one program taken for another', { skip: noLab() }, () => {
     ].join('\n')]);
     assert.equal(arranged.status, 0, arranged.stderr);
     assert.equal((await lab.peer.counts()).of('syn/80'), 0);
-    const done = await lab.run([curl, '--silent', '--max-time', '5', `http://${lab.peer4}/`]);
+    const done = await lab.run([curl, '--silent', '--max-time', '20', `http://${lab.peer4}/`]);
     assert.equal(done.status, 0, done.stderr);
   });
 
@@ -89,7 +89,10 @@ describe('one program taken for another', { skip: noLab() }, () => {
         'mount -t tmpfs none /mnt', `cp '${intruder}' /mnt/allowed`, alone('/mnt/allowed', 'copied'),
       ].join('\n')]);
       await lab.run(['sh', '-c', alone(allowed, 'last')]);
-      const counts = await lab.peer.counts();
+      const counts = await until('the last datagram', async () => {
+        const now = await lab.peer.counts();
+        return now.of('tag/last') > 0 ? now : null;
+      });
       assert.equal(counts.of('tag/last'), 1);
       assert.deepEqual(['linked', 'mounted', 'copied'].filter((tag) => counts.of(`tag/${tag}`) > 0), []);
     });

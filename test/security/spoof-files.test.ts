@@ -22,9 +22,9 @@ const OWN_FILE: readonly Trick[] = [
   ['another file is renamed over the program\'s', `${CHANGED}; mv $W/other $M; $M $S`],
   ['the file is written anew in place', `${CHANGED}; cat $W/other > $M; $M $S`],
   ['the file is written anew and its times are put back', `${CHANGED}; touch -r $M $W/stamp; cat $W/other > $M; touch -r $W/stamp $M; $M $S`],
-  ['the file is replaced, and put back before anybody can look', `${CHANGED}; cp -p $M $W/kept; mv $W/other $M; $M wait $W/go $TO $PORT $TAG & sleep 0.1; mv $W/kept $M; touch $W/go; wait`],
+  ['the file is replaced, and put back before anybody can look', `${CHANGED}; cp -p $M $W/kept; mv $W/other $M; $M wait $W/go $TO $PORT $TAG & ready $W/go; mv $W/kept $M; touch $W/go; wait`],
   ['the program of another file runs on after that file was removed and the allowed one stands there again',
-    `${CHANGED}; cp -p $M $W/kept; rm $M; mv $W/other $M; $M wait $W/go2 $TO $PORT $TAG & sleep 0.1; rm $M; mv $W/kept $M; touch $W/go2; wait`],
+    `${CHANGED}; cp -p $M $W/kept; rm $M; mv $W/other $M; $M wait $W/go2 $TO $PORT $TAG & ready $W/go2; rm $M; mv $W/kept $M; touch $W/go2; wait`],
   ['the path is a symbolic link to another program', `${CHANGED}; rm $M; ln -s $W/other $M; $M $S`],
   ['a folder of the path is a symbolic link', `mkdir $W/else; cp $I $W/else/mine; echo changed >> $W/else/mine; mv $W/bin $W/was; ln -s $W/else $W/bin; $M $S; rm $W/bin; mv $W/was $W/bin`],
 ];

@@ -12,11 +12,12 @@ const PYTHON = existsSync('/usr/bin/python3') ? realpathSync('/usr/bin/python3')
 const PERL = '/usr/bin/perl';
 const skip = noLab() || (PYTHON === '' || !existsSync(PERL) ? 'needs python3 and perl of the distribution' : false);
 
-/** Sends the datagram; `wait FILE` before it waits until FILE is there. */
+/** Sends the datagram; `wait FILE` before it waits until FILE is there, as disguise.c does. */
 const SENDS = [
   'import os, socket, sys, time',
   'words = sys.argv[1:]',
   'if words[0] == "wait":',
+  '    with open(words[1] + ".ready", "a") as ready: ready.write(".")',
   '    while not os.path.exists(words[1]): time.sleep(0.002)',
   '    words = words[1:]',
   'to, port, tag = words[1:4]',
@@ -39,9 +40,9 @@ const OTHER_CODE: readonly Trick[] = [
   ['a script that writes its command line anew', '$PERL $W/name.pl "$PERL $A" $TO $PORT $TAG'],
   ['a copy of the allowed script', 'cp $A $W/allowed.py; $P $W/allowed.py $S'],
   ['a symbolic link that leads to the allowed script later',
-    'ln -sf $E $W/link.py; $P $W/link.py wait $W/go-$TAG $TO $PORT $TAG & sleep 0.2; ln -sf $A $W/link.py; touch $W/go-$TAG; wait'],
+    'ln -sf $E $W/link.py; $P $W/link.py wait $W/go-$TAG $TO $PORT $TAG & ready $W/go-$TAG; ln -sf $A $W/link.py; touch $W/go-$TAG; wait'],
   ['a folder that becomes a link to the script\'s folder later',
-    'mkdir -p $W/dir; cp $E $W/dir/allowed.py; $P $W/dir/allowed.py wait $W/go-$TAG $TO $PORT $TAG & sleep 0.2; rm -r $W/dir; ln -s $(dirname $A) $W/dir; touch $W/go-$TAG; wait'],
+    'mkdir -p $W/dir; cp $E $W/dir/allowed.py; $P $W/dir/allowed.py wait $W/go-$TAG $TO $PORT $TAG & ready $W/go-$TAG; rm -r $W/dir; ln -s $(dirname $A) $W/dir; touch $W/go-$TAG; wait'],
   ['another script mounted over the allowed one', `unshare -Urm sh -ec 'mount --bind $E $A; exec $P $A $S'`],
   ['the allowed script is looked up below another root', `unshare -Urm sh -ec 'mkdir -p $W/r; mount --rbind / $W/r; mount --bind $E $W/r$A; exec chroot $W/r $P $A $S'`],
   ['a first line that leads to another program', 'printf "#!%s\\n" $I > $W/allowed; chmod +x $W/allowed; $W/allowed $S'],
@@ -75,8 +76,8 @@ describe('a rule for a script', { skip }, () => {
     execFileSync('chown', [String(bed.lab.user.uid), mine, join(bed.work, 'other.py')]);
     await bed.allow({ script: mine, path: PYTHON, sha256: createHash('sha256').update(SENDS).digest('hex') });
     await bed.withstands([
-      ['another script stands there while the interpreter starts', 'mv mine.py kept; cp other.py mine.py; $P $W/mine.py wait $W/go $TO $PORT $TAG & sleep 0.2; mv kept mine.py; touch go; wait'],
-      ['the script is written anew after the start', 'cp mine.py kept; cat other.py > mine.py; $P $W/mine.py wait $W/go2 $TO $PORT $TAG & sleep 0.2; cat kept > mine.py; touch go2; wait'],
+      ['another script stands there while the interpreter starts', 'mv mine.py kept; cp other.py mine.py; $P $W/mine.py wait $W/go $TO $PORT $TAG & ready $W/go; mv kept mine.py; touch go; wait'],
+      ['the script is written anew after the start', 'cp mine.py kept; cat other.py > mine.py; $P $W/mine.py wait $W/go2 $TO $PORT $TAG & ready $W/go2; cat kept > mine.py; touch go2; wait'],
     ], 'sleep 0.1; $P $W/mine.py $S');
   });
 });

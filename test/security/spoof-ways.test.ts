@@ -11,7 +11,7 @@ import { SpoofBed } from './support-spoof.ts';
 import type { Trick } from './support-spoof.ts';
 
 const PARENTS: readonly Trick[] = [
-  ['the parent becomes the allowed program after the fork', 'sh -c \'$I wait $W/go1 $TO $PORT $TAG & exec $V wait $W/go1 127.0.0.1 9 x\' & sleep 0.3; touch $W/go1; wait'],
+  ['the parent becomes the allowed program after the fork', 'sh -c \'$I wait $W/go1 $TO $PORT $TAG & exec $V wait $W/go1 127.0.0.1 9 x\' & ready $W/go1 2; touch $W/go1; wait'],
   ['an orphan is adopted by a subreaper that has become the allowed program', '$I adopted $V $W/go2 $I $S & sleep 1; touch $W/go2; wait'],
   ['the parent has the allowed program\'s name and arguments', 'cp $I $W/victim; bash -c \'exec -a $V $W/victim child $I $S\''],
   ['the parent is the allowed path in a mount namespace of its own', 'unshare -Urm sh -ec \'cp $I $W/inner; mount --bind $I $V; exec $V child $W/inner $S\''],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { createTrustedApplications } from '../../helper/adapters/applications/trusted-file.ts';
 import { readTrustedApplications, TRUSTED_LIMITS, withTrusted } from '../../helper/adapters/applications/trusted-toml.ts';
 import type { TrustedFile } from '../../helper/adapters/applications/trusted-toml.ts';

@@ -10,6 +10,7 @@ import { HIDDEN, privateWords, redacted } from '../../helper/ctl/doctor/redact.t
 import { report } from '../../helper/ctl/doctor/report.ts';
 import { contentFindings, surroundings } from '../../helper/ctl/doctor/session.ts';
 import { STATUS, ScriptedClient, bastionctl } from './ctl-support.ts';
+import { processorTime } from './processor-time.ts';
 
 const SECRET = privateWords(['alice', 'Alice Müller-Lüdenscheidt', 'kitchen-pc']);
 
@@ -44,11 +45,12 @@ test('redacted: nothing private stays, bare, in quotes, in fields, at the edges 
 });
 
 test('redacted: takes a bounded time for hostile lines', () => {
-  const started = performance.now();
-  for (const part of ['"', '\\"', '\'', ' \'', 'a=', '"\\', '-a', '(', '.', '<hidden> ', 'why="', '/']) {
-    for (let times = 0; times < 50; times += 1) redacted(part.repeat(100_000), SECRET);
-  }
-  assert.ok(performance.now() - started < 2000);
+  const { tookMs } = processorTime(() => {
+    for (const part of ['"', '\\"', '\'', ' \'', 'a=', '"\\', '-a', '(', '.', '<hidden> ', 'why="', '/']) {
+      for (let times = 0; times < 50; times += 1) redacted(part.repeat(100_000), SECRET);
+    }
+  });
+  assert.ok(tookMs < 2000, `${tookMs.toFixed(0)} ms`);
 });
 
 const JOURNAL = PRIVATE.map((one) => `a connection was refused flow=f0 application=${one} why="for ${one}" uid=1000 address=192.0.2.77 ${one}`).join('\n');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { durationMs, parseLifetime } from '../../helper/ctl/text/duration.ts';
 import { cutEnd, cutMiddle, displayWidth, jsonText, printable, printableLines, shellWord } from '../../helper/ctl/text/escape.ts';
 import { localeOf, makeStyle, scriptFormat, terminalFormat } from '../../helper/ctl/text/format.ts';

@@ -1,7 +1,7 @@
 /** Prompts by program, what a program is, and the inbox as a list. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { parseDesktopEntry } from '../../desktop/model/desktop-entry.ts';
 import { inboxRows, isAnswerable, programSubtitle, questionSubtitle, questionTitle } from '../../desktop/model/inbox-rows.ts';
 import { listChange } from '../../desktop/model/list-change.ts';

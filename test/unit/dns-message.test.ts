@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { ANSWER_LIMITS, readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import { message, nameBytes, v4, v6 } from './dns-bytes.ts';
 import type { RecordText } from './dns-bytes.ts';
+import { processorTime } from './processor-time.ts';
 
 const A: RecordText = { name: 'example.org', type: 'A', data: v4('198.51.100.7') };
 
@@ -99,9 +100,8 @@ describe('hostile messages', () => {
   test('a message full of pointers is read quickly', () => {
     const pointers = Buffer.alloc(4000);
     for (let at = 0; at < pointers.length; at += 2) pointers.writeUInt16BE(0xc000 | Math.max(12, 29 + at - 2), at);
-    const started = performance.now();
-    readDnsMessage(Buffer.concat([message({ answers: [], count: 65_535 }), pointers]));
-    assert.ok(performance.now() - started < 100);
+    const bytes = Buffer.concat([message({ answers: [], count: 65_535 }), pointers]);
+    assert.ok(processorTime(() => readDnsMessage(bytes)).tookMs < 100);
   });
 
   test('random bytes, and messages with random bytes changed, never throw and never show more than a bounded host name', () => {

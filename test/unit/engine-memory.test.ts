@@ -10,6 +10,7 @@ import type { Ask, Settings } from '../../helper/ports.ts';
 import { FakeRunState, Rig, WALL_MS } from './engine-support.ts';
 import type { AskChange } from './engine-support.ts';
 import { PATH, ports, rule } from './policy-support.ts';
+import { processorTime } from './processor-time.ts';
 
 const allowCurl = rule('curl', 'allow', { path: PATH });
 const denyCurl = rule('no-curl', 'deny', { path: PATH });
@@ -532,9 +533,7 @@ describe('Ledger', () => {
       const address = `10.${String(at >> 16)}.${String((at >> 8) & 255)}.${String(at & 255)}`;
       full.ask({ owner: { uid: 1000 + (at % 2) }, tuple: { destinationAddress: address, destinationPort: 2 + at } });
     }
-    const began = performance.now();
-    full.load([allowCurl, port, rule('y', 'deny', { address: '192.0.2.2' }, { priority: 1 })]);
-    const tookMs = performance.now() - began;
+    const { tookMs } = processorTime(() => { full.load([allowCurl, port, rule('y', 'deny', { address: '192.0.2.2' }, { priority: 1 })]); });
     assert.equal(full.dataPath.remembered.length, LEDGER_LIMITS.total);
     assert.ok(tookMs < 1500, `${String(Math.round(tookMs))} ms`);
   });

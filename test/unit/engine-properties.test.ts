@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { RuleEdit } from '../../helper/contract/types.ts';
 import type { Verdict } from '../../helper/contract/vocabulary.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { HISTORY_FILE } from '../../helper/adapters/history/schema.ts';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { matchesFlow } from '../../desktop/model/flow-match.ts';
 import { GroupSums, mostOf } from '../../helper/adapters/history/flow-groups.ts';
 import type { HistoryStore } from '../../helper/adapters/history/store.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { Ring } from '../../helper/flow/ring.ts';
 import { endpoint, flowId, flowNumber, tupleKey } from '../../helper/flow/tuple.ts';
 import { tuple } from './policy-support.ts';

@@ -1,7 +1,7 @@
 /** When the service manager is told that the helper lives, and what it is told besides. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { HealthJudge } from '../../helper/health/judge.ts';
 import type { Answers, Judgement } from '../../helper/health/judge.ts';
 import { ServiceManager, statusLine, watchdogInterval } from '../../helper/service-manager.ts';

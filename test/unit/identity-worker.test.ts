@@ -38,9 +38,8 @@ describe('limits', () => {
     assert.equal(await link.ask(question('/x'), 1000, 'now'), null);
     assert.equal(await link.ask(question('/x'), 1000, 'now'), null);
     assert.equal(link.counters.hung, 2);
-    const startedMs = performance.now();
     assert.equal(await link.ask(question('/x'), 1000, 'now'), null);
-    assert.ok(performance.now() - startedMs < 100);
+    assert.equal(link.counters.hung, 2, 'a third one was not asked');
     await link.close();
   });
 

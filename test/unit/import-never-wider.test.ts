@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { parseAddress, parsePorts, parseProtocols } from '../../helper/policy/text.ts';
 import { RuleIndex } from '../../helper/policy/rule-index.ts';
 import { toPrefix } from '../../helper/policy/address.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { applicationOf } from '../../helper/insight/application.ts';
 import { Learner } from '../../helper/insight/propose.ts';
 import { proposalRows } from '../../helper/insight/rows.ts';

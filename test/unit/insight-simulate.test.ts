@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { Rule } from '../../helper/contract/vocabulary.ts';
 import { simulationAnswer } from '../../helper/insight/rows.ts';
 import { Simulation } from '../../helper/insight/simulate.ts';

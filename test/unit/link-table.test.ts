@@ -1,7 +1,7 @@
 /** Interfaces out of what rtnetlink tells. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { watchLinks } from '../../helper/adapters/link-monitor.ts';
 import { ADDRESSES_LIMIT, LINKS_LIMIT, LinkTable } from '../../helper/adapters/link-table.ts';
 import type { NetworkLink } from '../../helper/ports.ts';

@@ -14,12 +14,14 @@ import { definition, listPrograms, makeAuthority, makeListStore, serve, untilSta
 
 const authority = makeAuthority();
 const LIST = 'ads.example.com\ntracker.example.net\n';
+/** Of a fetch that comes to an end by itself. */
+const LONGEST_MS = 30_000;
 
 async function fetched(url: string, change: Partial<FetchRequest> = {}, trust = true): Promise<Fetched> {
   const folder = await listPrograms();
   return fetchList(
     {
-      script: join(folder, 'fetch.mjs'), node: process.execPath, longestMs: 8000,
+      script: join(folder, 'fetch.mjs'), node: process.execPath, longestMs: LONGEST_MS,
       ...(trust ? { environment: { NODE_EXTRA_CA_CERTS: authority.file } } : {}),
     },
     { url, allowHttp: false, etag: '', lastModified: '', limitBytes: 1_000_000, ...change },
@@ -31,7 +33,7 @@ function failure(outcome: Fetched): string {
   return outcome.message;
 }
 
-describe('the program that fetches', { timeout: 60_000 }, () => {
+describe('the program that fetches', { timeout: 300_000 }, () => {
   test('brings a list over https with what the next request needs', async (context) => {
     const { url, requests } = await serve(context, (_request, response) => response.writeHead(200, { etag: '"1"', 'last-modified': 'yesterday', 'content-length': LIST.length }).end(LIST), authority);
     const outcome = await fetched(`${url}/ads.txt`);
@@ -154,16 +156,16 @@ describe('the program that fetches', { timeout: 60_000 }, () => {
     for (const [index, [code, wanted]] of said.entries()) {
       const script = join(folder, `said-${String(index)}.mjs`);
       writeFileSync(script, code, { mode: 0o644 });
-      const message = failure(await fetchList({ script, node: process.execPath, longestMs: 5000 }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 }));
+      const message = failure(await fetchList({ script, node: process.execPath, longestMs: LONGEST_MS }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 }));
       assert.match(message, wanted, code);
       assert.ok(message.length <= 300);
     }
-    const missing = await fetchList({ script: join(folder, 'none.mjs'), node: '/nonexistent', longestMs: 5000 }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 });
+    const missing = await fetchList({ script: join(folder, 'none.mjs'), node: '/nonexistent', longestMs: LONGEST_MS }, { url: 'https://x/', allowHttp: false, etag: '', lastModified: '', limitBytes: 1000 });
     assert.notEqual(failure(missing), '');
   });
 });
 
-test('where a unit listens it is asked, and a process is started only where none does', { timeout: 60_000 }, async (context) => {
+test('where a unit listens it is asked, and a process is started only where none does', { timeout: 300_000 }, async (context) => {
   const programs = await listPrograms();
   const folder = mkdtempSync('/tmp/bastion-fetch-');
   const socket = join(folder, 'fetch.socket');
@@ -195,7 +197,7 @@ test('where a unit listens it is asked, and a process is started only where none
   assert.match(failure(await ask({ socket: join(folder, 'none') })), /\/nonexistent/);
 });
 
-describe('a list that is fetched', { timeout: 60_000 }, () => {
+describe('a list that is fetched', { timeout: 300_000 }, () => {
   test('is fetched at the first start, kept, and there at once after the next', async (context) => {
     const { url, requests } = await serve(context, (request, response) => {
       if (request.headers['if-none-match'] === '"1"') response.writeHead(304).end();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { ListFormat } from '../../helper/contract/vocabulary.ts';
 import { LoadedList } from '../../helper/lists/loaded-list.ts';
 import { ClusteredError, NameTable, NameTableBuilder } from '../../helper/lists/name-table.ts';
@@ -8,6 +8,7 @@ import type { HashKey } from '../../helper/lists/name-table.ts';
 import { RangeBuilder, Ranges } from '../../helper/lists/ranges.ts';
 import { ListTooLargeError, readList } from '../../helper/lists/read-list.ts';
 import { addressWords, toPrefix } from '../../helper/policy/address.ts';
+import { processorTime } from './processor-time.ts';
 
 const KEY: HashKey = { start: 0x1234_5678, factor: 0x9e37_79b1 };
 const LIMITS = { domains: 1000, prefixes: 1000 };
@@ -190,11 +191,12 @@ test('a million names are read in seconds, and each lookup takes less than two m
   assert.equal(list.counts.domains, count);
   const names = Array.from({ length: 5000 }, (_, index) => `www.cdn.ads${String(index * 80)}.host${String((index * 80) % 977)}.example`);
   const best = Math.min(...Array.from({ length: 8 }, () => {
-    const start = performance.now();
-    let found = 0;
-    for (const one of names) if (list.hasName(one)) found += 1;
-    assert.ok(found > 0);
-    return (performance.now() - start) / names.length * 1000;
+    const { tookMs } = processorTime(() => {
+      let found = 0;
+      for (const one of names) if (list.hasName(one)) found += 1;
+      assert.ok(found > 0);
+    });
+    return tookMs / names.length * 1000;
   }));
   assert.ok(best < 2, `${String(best)} us`);
 });

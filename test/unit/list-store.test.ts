@@ -8,7 +8,7 @@ import { readSettings } from '../../helper/adapters/rule-store/settings.ts';
 import type { ListDefinition } from '../../helper/ports.ts';
 import { definition, makeListStore, untilState, updated } from './list-support.ts';
 
-describe('a list in a file', { timeout: 60_000 }, () => {
+describe('a list in a file', { timeout: 300_000 }, () => {
   test('is there when configure resolves, and says what is in it', async (context) => {
     const { store, write } = await makeListStore(context);
     const [names, addresses] = [write('ads.txt', '0.0.0.0 ads.example.com\n0.0.0.0 x y\n'), write('nets.txt', '192.0.2.0/24\n')];

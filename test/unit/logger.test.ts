@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { createLogger } from '../../helper/adapters/logger.ts';
 import { LogLevelSwitch } from '../../helper/log-level.ts';
 import { loadBinding } from '../../native/binding.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { COUNTED_LIMIT, SHOWN_LIMIT, createMetrics, labelText } from '../../helper/adapters/metrics.ts';
 import type { MetricsSources } from '../../helper/adapters/metrics.ts';
 import { createLogger } from '../../helper/adapters/logger.ts';

@@ -1,7 +1,7 @@
 /** Names against a model that is too simple to be wrong: an answer counts if the very question is open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import { NameDesk } from '../../helper/engine/name-desk.ts';
 import { message } from './dns-bytes.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { QuestionTable } from '../../helper/flow/dns-questions.ts';
 import type { Exchange } from '../../helper/flow/dns-questions.ts';
 import { DnsStreams, MESSAGE_LIMIT_BYTES } from '../../helper/flow/dns-streams.ts';

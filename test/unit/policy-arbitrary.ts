@@ -1,5 +1,5 @@
 /** Arbitrary rules and flows over a small world, so that they meet often. */
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { Ancestor, ContainerEnd, Identity, KnownName, Rule, RuleMatch } from '../../helper/contract/vocabulary.ts';
 import type { Facts, Moment } from '../../helper/policy/facts.ts';
 import type { Places } from '../../helper/policy/places.ts';

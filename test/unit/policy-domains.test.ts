@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import {
   canonicalName, isPublicSuffix, matchesDomain, parseDomain, registrableDomain, suggestedDomains, suggestedPattern,
 } from '../../helper/policy/domains.ts';

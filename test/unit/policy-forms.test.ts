@@ -1,7 +1,7 @@
 /** How wide a decision is remembered: never wider than what the rules say of every destination that the form stands for. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { Rule, RuleAction, Tuple } from '../../helper/contract/vocabulary.ts';
 import type { Facts, Moment } from '../../helper/policy/facts.ts';
 import { widestForm } from '../../helper/policy/forms.ts';

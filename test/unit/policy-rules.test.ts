@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import ipaddr from 'ipaddr.js';
 import type { Rule } from '../../helper/contract/vocabulary.ts';
 import type { Facts, Moment } from '../../helper/policy/facts.ts';

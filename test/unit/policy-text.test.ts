@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { addressWords, toPrefix } from '../../helper/policy/address.ts';
 import { parseProgram, parseRuleId } from '../../helper/policy/program.ts';
 import { scheduleHolds } from '../../helper/policy/schedule.ts';

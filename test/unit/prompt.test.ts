@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { answerDomains, answerRule, answerRuleId } from '../../helper/prompt/answer-rule.ts';
 import { PromptBook } from '../../helper/prompt/book.ts';
 import type { Prompt, PromptLimits } from '../../helper/prompt/book.ts';

@@ -1,7 +1,7 @@
 /** Whatever way the rules came in, one by one, by loads that change little or all, the book is the same as a new one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { Rule } from '../../helper/contract/vocabulary.ts';
 import { RuleSum } from '../../helper/engine/fingerprint.ts';
 import { RuleBook } from '../../helper/engine/rule-book.ts';

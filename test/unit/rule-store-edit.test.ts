@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { importNetworkManager } from '../../helper/import/network-manager.ts';

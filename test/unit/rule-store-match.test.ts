@@ -1,7 +1,7 @@
 /** What a rule can name: every key of the format, what it may hold, and the way between file, D-Bus and rule. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import type { RuleEdit, RuleInfo } from '../../helper/contract/types.ts';
 import type { Rule } from '../../helper/contract/vocabulary.ts';
 import { applyEdit, blankDraft, draftOf, fileForm, ruleInfoOf, ruleOf } from '../../helper/engine/rule-edit.ts';

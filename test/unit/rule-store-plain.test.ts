@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { readPlain } from '../../helper/adapters/rule-store/plain-rule.ts';
 import { readRuleFile, segmentsOf } from '../../helper/adapters/rule-store/rule-file.ts';
 import { parseToml } from '../../helper/adapters/rule-store/toml.ts';

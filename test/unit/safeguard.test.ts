@@ -1,7 +1,7 @@
 /** The safeguard: which limit is passed first, whom it silences, when it ends, and what it may hold. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { Rate } from '../../helper/safeguard/rate.ts';
 import { APPLICATIONS, DEFAULT_LIMITS, OFFENDERS, Safeguard } from '../../helper/safeguard/safeguard.ts';
 import type { Admission } from '../../helper/safeguard/safeguard.ts';

@@ -1,7 +1,7 @@
 /** Which zone an interface is in. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import fc from '../property.ts';
 import { assignedByMac, connectedZones, problemOf, zoneOf } from '../../helper/zones/interfaces.ts';
 import type { ZoneAssignment } from '../../helper/zones/interfaces.ts';
 import type { InterfaceSettings, LinkAddress } from '../../helper/ports.ts';

@@ -6,7 +6,7 @@
  *   disguise arguments WORDS ADDRESS PORT TAG    with another command line, written over its own; words are parted by blanks
  *   disguise memory ADDRESS PORT TAG             from a file without a name, executed again
  *   disguise bound SOURCE ADDRESS PORT TAG       from this source address, or out of this interface (a name)
- *   disguise wait FILE ADDRESS PORT TAG          prints its pid, and sends when FILE is there
+ *   disguise wait FILE ADDRESS PORT TAG          prints its pid, adds a byte to FILE.ready, and sends when FILE is there
  *   disguise child PROGRAM WORD...               starts PROGRAM and waits for it
  *   disguise become PROGRAM WORD...              executes PROGRAM in its own place
  *   disguise orphan PROGRAM WORD...              starts PROGRAM from a child that ends first; adopts it as a subreaper
@@ -93,8 +93,12 @@ static int memory_file(char **words) {
 
 static int wait_for(const char *path) {
   struct timespec pause = {0, LOOK_NS};
+  char ready[TEXT_BYTES * 2];
+  snprintf(ready, sizeof ready, "%s.ready", path);
   printf("%d\n", (int)getpid());
   fflush(stdout);
+  int mark = open(ready, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (mark >= 0 && write(mark, ".", 1) == 1) close(mark);
   while (access(path, F_OK) < 0) nanosleep(&pause, NULL);
   return 0;
 }

@@ -7,6 +7,14 @@ import { ANY } from './plan.ts';
 import { USER_RULES } from './rig.ts';
 import type { Fault, FaultRig } from './rig.ts';
 
+/** A busy machine may need it; what is not whole then, and does not say so, is a defect. */
+const WHOLE_LIMIT_MS = 10_000;
+/** Of a file that a write has left. */
+const SOON_MS = 3000;
+const FINISHED_LIMIT_MS = 10_000;
+/** The watch of a file looks again after some seconds. */
+const AGREE_LIMIT_MS = 20_000;
+
 /** The same error in the words of node, of the C library, of SQLite. Source: strerror(3). */
 const WORDS: Readonly<Record<FaultCode, readonly string[]>> = {
   ENOSPC: ['ENOSPC', 'o space left on device'],
@@ -66,7 +74,7 @@ async function judgeStart(rig: FaultRig, { site, code }: Fault): Promise<Start> 
   const reasons = told(status);
   if (status.mode !== 'enforcing') defects.push(`the mode is ${status.mode}`);
   if (reasons === '') {
-    const whole = await rig.whole(1500).then(() => true, () => false);
+    const whole = await rig.whole(WHOLE_LIMIT_MS).then(() => true, () => false);
     if (!whole) defects.push(`is not whole and does not say so: ${rig.lacking}`);
     return { outcome: 'works', defects };
   }
@@ -104,18 +112,18 @@ export async function startWith(rig: FaultRig, fault: Fault, clear: boolean): Pr
   return met ? { fault, outcome: start.outcome, mended, defects, said } : null;
 }
 
-function finished(rig: FaultRig): Promise<boolean> {
-  return until('the last write', () => Promise.resolve(rig.leftovers().length === 0 ? true : null), 3000).then(() => true, () => false);
+function finished(rig: FaultRig, limitMs: number): Promise<boolean> {
+  return until('the last write', () => Promise.resolve(rig.leftovers().length === 0 ? true : null), limitMs).then(() => true, () => false);
 }
 
 async function mend(rig: FaultRig, defects: string[]): Promise<'itself' | 'restart'> {
   try {
     const mended = await rig.mends();
     // A write may be on its way at any time; it does not stay.
-    if (!await finished(rig)) {
+    if (!await finished(rig, SOON_MS)) {
       // A disk that refused everything refused to clean up too; the next start does.
       await rig.lab.restartHelper();
-      if (!await finished(rig)) defects.push(`left behind: ${rig.leftovers().join(', ')}`);
+      if (!await finished(rig, FINISHED_LIMIT_MS)) defects.push(`left behind: ${rig.leftovers().join(', ')}`);
       await rig.whole();
     }
     const leaked = await rig.leaked();
@@ -200,7 +208,7 @@ export async function changeWith(rig: FaultRig, change: Change, fault: Fault): P
   const kept = USER_RULES.every((id) => inFile.includes(`${id}: deny`));
   if (!kept || Math.abs(inFile.length - rulesBefore.length) > 1) defects.push(`rules were lost: ${inFile.join(', ')}`);
   // A change that was refused after it had been stored comes into force by the watch of the file.
-  const agrees = await until('memory and file to agree', async () => ((await userRules(rig)).join() === inFile.join() ? true : null), 8000)
+  const agrees = await until('memory and file to agree', async () => ((await userRules(rig)).join() === inFile.join() ? true : null), AGREE_LIMIT_MS)
     .then(() => true, () => false);
   if (!agrees) defects.push(`in force: ${(await userRules(rig)).join(', ')}; stored: ${inFile.join(', ')}`);
   const leaked = await rig.leaked();
@@ -237,7 +245,7 @@ export async function modeWith(rig: FaultRig, to: 'enforcing' | 'learning', faul
   if (error === null && modeIn(files) !== to) defects.push(`was told to be done, and the file says ${modeIn(files)}`);
   const rest = (all: ReadonlyMap<string, string>): ReadonlyMap<string, string> => new Map([...all].filter(([name]) => name !== 'bastion.toml'));
   if (!sameFiles(rest(before), rest(files))) defects.push('other files were changed');
-  const agrees = await until('the mode of the file', async () => ((await rig.look()).status.mode === modeIn(files) ? true : null), 8000)
+  const agrees = await until('the mode of the file', async () => ((await rig.look()).status.mode === modeIn(files) ? true : null), AGREE_LIMIT_MS)
     .then(() => true, () => false);
   if (!agrees) defects.push(`the mode is not ${modeIn(files)}, as the file says`);
   await rig.calm((client) => client.setMode('enforcing'));
