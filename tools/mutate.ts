@@ -25,6 +25,9 @@ Tries small mistakes in helper/policy and helper/prompt and says which ones no u
 `;
 const LONGEST_SHOWN = 100;
 const WANTED_SHARE = 0.85;
+/** A prime number above that of all mistakes. */
+const SCATTER = 7919;
+const TOLD_EACH = 50;
 
 type Verdict = Exclude<Outcome, 'stained'> | 'not passed';
 
@@ -69,11 +72,10 @@ function weaveAll(only: string, folder: string): { readonly mutants: readonly Mu
   return { mutants, woven };
 }
 
-/** Spread over all sources, and the same ones every time: by a step that has no divisor in common with their number. */
+/** The first `count` of them in an order that goes through all sources at once, and is the same every time. */
 function sampled(mutants: readonly Mutant[], count: number): readonly Mutant[] {
-  if (count >= mutants.length) return mutants;
-  const step = mutants.length / count;
-  return mutants.filter((_, at) => Math.floor(at / step) !== Math.floor((at - 1) / step));
+  const place = ({ id }: Mutant): number => (id * SCATTER) % mutants.length;
+  return mutants.toSorted((a, b) => place(a) - place(b)).slice(0, count);
 }
 
 /** The tests that can notice a mutant, the quickest first; null where no test passes it. */
@@ -99,22 +101,25 @@ function tell({ file, line, kind, before, after }: Mutant, verdict: Verdict): vo
   say(`${verdict}: ${file}:${String(line)} ${kind}: ${shown(before)}  ->  ${shown(after)}`);
 }
 
-/** The share of the mutants that a test noticed, by folder and in all. */
+function noticedShare(verdicts: ReadonlyMap<Mutant, Verdict>): number {
+  const noticed = [...verdicts.values()].filter((verdict) => verdict === 'killed' || verdict === 'endless').length;
+  return noticed / verdicts.size;
+}
+
+/** Tells how many of the mutants a test noticed, by file, by folder and in all; returns the share. */
 function summary(verdicts: ReadonlyMap<Mutant, Verdict>): number {
-  const share = (name: string, chosen: readonly (readonly [Mutant, Verdict])[]): number => {
-    const count = (...wanted: readonly Verdict[]): number => chosen.filter(([, verdict]) => wanted.includes(verdict)).length;
-    const noticed = count('killed', 'endless') / chosen.length;
-    say(`${name}: ${(noticed * 100).toFixed(1)} % of ${String(chosen.length)} noticed (${String(count('endless'))} of them because a test did not `
-      + `end), ${String(count('survived'))} survived, ${String(count('not passed'))} passed by no test`);
+  const share = (name: string, isMeant: (file: string) => boolean): number => {
+    const chosen = new Map([...verdicts].filter(([{ file }]) => isMeant(file)));
+    if (chosen.size === 0) return 1;
+    const count = (wanted: Verdict): string => String([...chosen.values()].filter((verdict) => verdict === wanted).length);
+    const noticed = noticedShare(chosen);
+    say(`${name}: ${(noticed * 100).toFixed(1)} % of ${String(chosen.size)} noticed (${count('endless')} of them because a test did not end), `
+      + `${count('survived')} survived, ${count('not passed')} passed by no test`);
     return noticed;
   };
-  const all = [...verdicts];
-  for (const file of new Set(all.map(([mutant]) => mutant.file))) share(`  ${file}`, all.filter(([mutant]) => mutant.file === file));
-  for (const folder of FOLDERS) {
-    const chosen = all.filter(([{ file }]) => dirname(file) === folder);
-    if (chosen.length > 0) share(folder, chosen);
-  }
-  return share('in all', all);
+  for (const file of [...new Set([...verdicts.keys()].map((mutant) => mutant.file))].sort()) share(`  ${file}`, (one) => one === file);
+  for (const folder of FOLDERS) share(folder, (file) => dirname(file) === folder);
+  return share('in all', () => true);
 }
 
 async function judge({ only, sample, jobs }: Options, folder: string): Promise<number> {
@@ -138,6 +143,7 @@ async function judge({ only, sample, jobs }: Options, folder: string): Promise<n
         const verdict = trial === null ? 'not passed' : await crew.tried(trial);
         verdicts.set(mutant, verdict);
         if (verdict === 'survived' || verdict === 'not passed') tell(mutant, verdict);
+        if (verdicts.size % TOLD_EACH === 0) process.stderr.write(`${String(verdicts.size)} tried, ${(noticedShare(verdicts) * 100).toFixed(1)} % noticed\n`);
       }
     };
     await Promise.all(Array.from({ length: jobs }, work));
