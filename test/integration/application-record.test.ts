@@ -15,7 +15,7 @@ import { clientOf, copyInto, noLab, until } from './support.ts';
 /** Takes a second or two to hash, and no room on the disk. */
 const LARGE_BYTES = 2_000_000_000;
 
-describe('an application on the real helper', { skip: noLab(), timeout: 60_000 }, () => {
+describe('an application on the real helper', { skip: noLab(), timeout: 180_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   before(async () => {
@@ -28,7 +28,7 @@ describe('an application on the real helper', { skip: noLab(), timeout: 60_000 }
   });
 
   function connect(path: string, address: string): Promise<{ readonly status: number | null }> {
-    return lab.run([path, '--silent', '--globoff', '--output', '/dev/null', '--max-time', '5', `http://${address}/`]);
+    return lab.run([path, '--silent', '--globoff', '--output', '/dev/null', '--max-time', '20', `http://${address}/`]);
   }
 
   function inState(path: string, state: ApplicationInfo['state']): Promise<ApplicationInfo> {

@@ -23,7 +23,7 @@ function replaceFile(path: string, extra: string): void {
   renameSync(`${path}.new`, path);
 }
 
-describe('applications on the real helper', { skip: noLab(), timeout: 60_000 }, () => {
+describe('applications on the real helper', { skip: noLab(), timeout: 180_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   before(async () => {
@@ -36,7 +36,7 @@ describe('applications on the real helper', { skip: noLab(), timeout: 60_000 }, 
   });
 
   function connect(path: string): Promise<{ readonly status: number | null }> {
-    return lab.run([path, '--silent', '--output', '/dev/null', '--max-time', '5', `http://${lab.peer4}/`]);
+    return lab.run([path, '--silent', '--output', '/dev/null', '--max-time', '20', `http://${lab.peer4}/`]);
   }
 
   async function application(path: string): Promise<ApplicationInfo | null> {
@@ -65,7 +65,7 @@ describe('applications on the real helper', { skip: noLab(), timeout: 60_000 }, 
     const changed = await inState(path, 'changed');
     assert.equal(changed.known_sha256, first.sha256);
     assert.equal(changed.sha256, sha256(path));
-    assert.match(lab.logText(), /the file of a program was changed/u);
+    await until('the line of the journal', () => Promise.resolve(lab.logText().includes('the file of a program was changed') ? true : null));
 
     const progress: number[] = [];
     client.on('rehashProgress', (done, total) => progress.push(done / total));
@@ -175,8 +175,9 @@ describe('applications on the real helper', { skip: noLab(), timeout: 60_000 }, 
     client.close();
     client = clientOf(lab);
     assert.equal((await client.getRule('edited')).action, 'deny');
-    const line = lab.logText().split('\n').find((one) => one.includes('edited while the helper was away') && one.includes('20-edited'));
-    assert.ok(line?.includes('new'), line);
+    const line = await until('the line of the journal', () => Promise.resolve(
+      lab.logText().split('\n').find((one) => one.includes('edited while the helper was away') && one.includes('20-edited')) ?? null));
+    assert.ok(line.includes('new'), line);
   });
 
   test('the self test verifies the files of the product', async () => {

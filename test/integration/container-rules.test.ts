@@ -7,7 +7,7 @@ import type { HelperClient } from '../../helper/contract/client.ts';
 import type { PromptInfo } from '../../helper/contract/types.ts';
 import type { Result } from '../lab/lab.ts';
 import { described } from '../unit/containers-support.ts';
-import { bridgeRig } from './support-bridge.ts';
+import { addressesOf, bridgeRig } from './support-bridge.ts';
 import { forwardRulesIn } from './support-forwarded.ts';
 import { noLab, until } from './support.ts';
 
@@ -39,10 +39,12 @@ function promptOf(client: HelperClient, name: string): Promise<PromptInfo> {
 describe('a rule for a container', { skip: noLab() }, () => {
   test('deny: its packets do not arrive, over IPv4 and IPv6; its neighbour\'s do, also with the address that was denied before', async (t) => {
     const { lab, client, web, db, tell } = await bridgeRig(t, 'forwarded = "pass"', { rules: rulesOf('deny') });
-    const held = async (address: string): Promise<void> => {
-      await until(`${address} to be held`, () => Promise.resolve(forwardRulesIn(lab).includes(`-s ${address}/`) ? true : null), 30_000);
-    };
-    await held('172.30.0.2');
+    // The rules of the two families come one after the other.
+    const held = (host: number): Promise<true> => until(`the container ${String(host)} to be held`, () => (
+      Promise.resolve(addressesOf(host).every((address) => forwardRulesIn(lab).includes(`-s ${address}/`)) ? true : null)), 30_000);
+    const free = (host: number): Promise<true> => until(`the addresses of ${String(host)} to go`, () => (
+      Promise.resolve(addressesOf(host).some((address) => forwardRulesIn(lab).includes(`-s ${address}/`)) ? null : true)), 30_000);
+    await held(2);
     for (const address of [lab.peer4, lab.peer6]) {
       refused(await web.visit(address));
       worked(await db.visit(address));
@@ -58,8 +60,8 @@ describe('a rule for a container', { skip: noLab() }, () => {
     db.move(2);
     web.move(3);
     await tell(3, 2);
-    await held('172.30.0.3');
-    await until('the former address to go', () => Promise.resolve(forwardRulesIn(lab).includes('-s 172.30.0.2/') ? null : true), 30_000);
+    await held(3);
+    await free(2);
     for (const address of [lab.peer4, lab.peer6]) {
       refused(await web.visit(address));
       worked(await db.visit(address));

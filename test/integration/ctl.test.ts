@@ -12,8 +12,9 @@ import { LOCAL, ServiceRig, STRANGER, cannotServe } from '../contract/service-ri
 import { ROOT, finish, tool, within } from '../lab/process.ts';
 import { treeFor } from '../lab/shown.ts';
 import type { Result } from '../lab/process.ts';
+import { until } from './support.ts';
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000;
 
 describe('bastionctl', { skip: cannotServe() }, () => {
   let rig: ServiceRig;
@@ -48,11 +49,11 @@ describe('bastionctl', { skip: cannotServe() }, () => {
 
   /** Resolves when the service has a listener (or has none). */
   async function subscribers(count: number): Promise<void> {
-    while (rig.service?.counters().subscribers !== count) await new Promise((resolve) => setImmediate(resolve));
+    await until(`${String(count)} listeners`, () => Promise.resolve(rig.service?.counters().subscribers === count ? true : null));
   }
 
   async function agents(count: number): Promise<void> {
-    while (rig.service?.counters().agents !== count) await new Promise((resolve) => setImmediate(resolve));
+    await until(`${String(count)} agents`, () => Promise.resolve(rig.service?.counters().agents === count ? true : null));
   }
 
   function agentPid(): number {

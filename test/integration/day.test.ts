@@ -22,7 +22,8 @@ const TIMES = FULL_SIZE ? 20 : 1;
 /** Connections of an hour, of a program each. */
 const PER_HOUR = { browser: 30, updater: 20, tracker: 10, game: 5, oneshots: 10 } as const;
 const EVERY_MS = 5;
-const PROMPT_TIMEOUT_S = 5;
+/** Long enough for an answer on a busy machine; what is not answered is refused in the time of the other programs. */
+const PROMPT_TIMEOUT_S = 10;
 const UNANSWERED_PORT = 13;
 const SERVER_PORT = 8123;
 /** Of one short connection, besides its text: headers, handshake, end, what is sent again. */

@@ -69,6 +69,7 @@ describe('the guides', { skip: noLab() }, () => {
     const rules = blockOf(file, '# /etc/bastion/rules.d/20-office.toml');
     const tool = copyInto(lab, '/usr/bin/curl', 'tool');
     await lab.run([tool, '--silent', `http://${lab.peer4}/`]);
+    await until('the hash of the tool', async () => ((await client.listApplications({ path: tool }, 1, '')).rows[0]?.state === 'valid' ? true : null));
     settings(lab, 'bastion.toml', blockOf(file, '# /etc/bastion/bastion.toml').replace('"enforcing"', '"learning"'));
     settings(lab, 'rules.d/20-office.toml', rules);
     mkdirSync(join(lab.folder, 'desk'));

@@ -37,6 +37,18 @@ function forwardedPrompt(client: HelperClient): Promise<PromptInfo> {
   });
 }
 
+/** A search for the name has little time on a busy machine, and is made again a second later: with the next visit. */
+function namedPrompt(client: HelperClient, container: Container, address: string, named: RegExp): Promise<readonly [Promise<Result>, PromptInfo]> {
+  return until(`a prompt that says ${String(named)}`, async () => {
+    const visit = container.visit(address);
+    const prompt = await forwardedPrompt(client);
+    if (named.test(prompt.forwarded_from ?? '')) return [visit, prompt] as const;
+    await client.answer(prompt.nonce, { action: 'deny', lifetime: 'once' });
+    await visit;
+    return null;
+  });
+}
+
 function worked(result: Result): void {
   assert.equal(result.status, 0, `${String(result.status)} ${result.stderr}`);
 }
@@ -58,15 +70,7 @@ describe('forwarded packets', { skip: noLab() }, () => {
     for (const [address, source] of [[lab.peer4, CONTAINER.address4], [lab.peer6, CONTAINER.address6]] as const) {
       await lab.peer.watch();
       const named = new RegExp(`^Network namespace of /usr/bin/(?:sleep|curl) \\(process \\d+\\), ${source}$`, 'u');
-      const [visit, prompt] = await until('a prompt that names the container', async () => {
-        const visiting = container.visit(address);
-        const raised = await forwardedPrompt(client);
-        if (named.test(raised.forwarded_from ?? '')) return [visiting, raised] as const;
-        // A search for the name has little time; there is another one a second later.
-        await client.answer(raised.nonce, { action: 'deny', lifetime: 'once' });
-        await visiting;
-        return null;
-      });
+      const [visit, prompt] = await namedPrompt(client, container, address, named);
       assert.equal(prompt.application, prompt.forwarded_from);
       assert.deepEqual([prompt.address, prompt.port, prompt.uid, prompt.path], [address, 80, 0, '']);
       // A rule for an address would be for the machine's own programs too, so there is none to choose.
@@ -120,7 +124,7 @@ describe('forwarded packets', { skip: noLab() }, () => {
     const refused = await container.visit(lab.peer6);
     assert.equal(refused.status, CURL_REFUSED, refused.stderr);
     assert.equal((await lab.peer.counts()).of('syn6/80'), 0);
-    worked(await lab.run(['/usr/bin/curl', '--silent', '--max-time', '5', `http://[${lab.peer6}]/`]));
+    worked(await lab.run(['/usr/bin/curl', '--silent', '--max-time', '20', `http://[${lab.peer6}]/`]));
   });
 
   for (const setting of ['deny', 'pass'] as const) {
@@ -148,8 +152,7 @@ describe('forwarded packets', { skip: noLab() }, () => {
     const cgroup = join(lab.cgroup, `docker-${id}.scope`);
     mkdirSync(cgroup);
     writeFileSync(join(cgroup, 'cgroup.procs'), String(await container.firstProcess()));
-    const visit = container.visit(lab.peer4);
-    const prompt = await forwardedPrompt(client);
+    const [visit, prompt] = await namedPrompt(client, container, lab.peer4, /^Container 3f2a9c0b1d2e \(docker\), /u);
     assert.equal(prompt.application, `Container 3f2a9c0b1d2e (docker), ${CONTAINER.address4}`);
     await client.answer(prompt.nonce, { action: 'deny', lifetime: 'once' });
     assert.equal((await visit).status, CURL_REFUSED);
@@ -192,8 +195,8 @@ describe('rules that deny, and forwarded packets', { skip: noLab() }, () => {
   test('a rule that denies ends an open connection of a container, TCP and UDP, and its removal takes the rules away', async (t) => {
     const { lab, client, container } = await rig(t);
     const script = [
-      'exec 3<>"/dev/tcp/$1/7" 4<>"/dev/udp/$1/7"', 'printf a >&3; read -r -t 9 -N 1 -u 3 || exit 1',
-      'printf a >&4; read -r -t 9 -N 1 -u 4 || exit 1', 'echo open', 'read -r go',
+      'exec 3<>"/dev/tcp/$1/7" 4<>"/dev/udp/$1/7"', 'printf a >&3; read -r -t 20 -N 1 -u 3 || exit 1',
+      'printf a >&4; read -r -t 20 -N 1 -u 4 || exit 1', 'echo open', 'read -r go',
       'printf "lab-tag:late;" >&3', 'printf "lab-tag:late;" >&4', 'if read -r -t 2 -N 1 -u 3; then exit 3; fi', 'exit 0',
     ].join('\n');
     const child = lab.spawn([...enterNamespace(container.namespace), 'bash', '-c', script, 'bash', lab.peer4], { as: 'root' });
@@ -227,9 +230,9 @@ describe('forwarded packets while the helper is away', { skip: noLab() }, () => 
       const { lab, container } = await rig(t, { settings: `forwarded = "${setting}"\non_failure = "${onFailure}"` });
       await lab.stopHelper('SIGKILL');
       await lab.peer.watch();
-      const visit = await container.visit(lab.peer4, 2);
+      const visit = await container.visit(lab.peer4, passes ? 25 : 2);
       assert.equal(visit.status, passes ? 0 : CURL_TIMEOUT, visit.stderr);
-      assert.equal((await lab.peer.counts()).of('syn/80'), passes ? 1 : 0);
+      assert.equal((await lab.peer.counts()).of('syn/80') > 0, passes);
     });
   }
 });
@@ -244,14 +247,14 @@ describe('containers that are no network of their own', { skip: noLab() }, () =>
     await lab.peer.watch();
     const script = [
       'mount -t tmpfs none "$1"', 'for d in usr lib lib64 etc proc dev; do mkdir -p "$1/$d"; mount --rbind "/$d" "$1/$d"; done',
-      'mkdir -p "$1/${2%/*}"; cp /usr/bin/curl "$1/$2"', 'exec chroot "$1" "$2" --silent --max-time 3 "http://$3/"',
+      'mkdir -p "$1/${2%/*}"; cp /usr/bin/curl "$1/$2"', 'exec chroot "$1" "$2" --silent --max-time 20 "http://$3/"',
     ].join('\n');
     const run = await lab.run(['unshare', '--mount', 'sh', '-ec', script, 'sh', root, allowed, lab.peer4], { as: 'root' });
     assert.equal(run.status, CURL_REFUSED, run.stderr);
     assert.equal((await lab.peer.counts()).of('syn/80'), 0);
     const { rows } = await client.queryFlows({}, 100, '');
     assert.ok(rows.some(({ action, confidence, evidence }) => action === 'deny' && confidence === 'unknown' && evidence === 'kernel'));
-    worked(await lab.run([allowed, '--silent', '--max-time', '5', `http://${lab.peer4}/`]));
+    worked(await lab.run([allowed, '--silent', '--max-time', '20', `http://${lab.peer4}/`]));
   });
 
   test('a user who makes a network namespace of his own has no way out of it', async (t) => {

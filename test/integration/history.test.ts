@@ -8,7 +8,7 @@ import type { HelperClient } from '../../helper/contract/client.ts';
 import type { FlowFilter, FlowInfo } from '../../helper/contract/types.ts';
 import { clientOf, copyInto, noLab, ruleText, until } from './support.ts';
 
-describe('history on the real helper', { skip: noLab(), timeout: 60_000 }, () => {
+describe('history on the real helper', { skip: noLab(), timeout: 180_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   let curl: string;
@@ -123,7 +123,7 @@ describe('history on the real helper', { skip: noLab(), timeout: 60_000 }, () =>
   });
 });
 
-test('without a history the firewall decides as ever, and says what is missing', { skip: noLab(), timeout: 60_000 }, async () => {
+test('without a history the firewall decides as ever, and says what is missing', { skip: noLab(), timeout: 180_000 }, async () => {
   await using lab = await Lab.create({ defaultAction: 'deny', startHelper: false });
   symlinkSync('/nowhere', join(lab.stateDir, 'history.sqlite'));
   const refused = copyInto(lab, '/usr/bin/curl', 'refused-curl');

@@ -53,6 +53,7 @@ describe('--host', { skip: noLab() }, () => {
       const byName = await there(['history', '--user', 'nobody']);
       assert.deepEqual([byName.status, byName.stdout], [2, ''], 'the uid of that machine is not known here');
 
+      await until('curl in the list', async () => ((await client.listApplications({}, 500, '')).rows.some(({ path }) => path.endsWith('/curl')) ? true : null));
       assert.match(await good(['applications', 'list', '--json']), /curl/);
       const rehashed = await there(['applications', 'rehash', '--all', '--yes']);
       assert.equal(rehashed.status, 0, rehashed.stderr);

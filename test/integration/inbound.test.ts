@@ -57,6 +57,11 @@ function rulesOf(lab: Lab, backend: string): string {
   return ['', '6'].map((family) => tool('ip', ['netns', 'exec', lab.clientNamespace, `ip${family}tables${backend.slice('iptables'.length)}-save`])).join('');
 }
 
+/** The rules of the two families come one after the other. */
+function inBoth(lab: Lab, backend: string, text: string): Promise<true> {
+  return until(`${text} in both families`, () => Promise.resolve(rulesOf(lab, backend).split(text).length > 2 ? true : null), LIMIT_MS);
+}
+
 /** Echoes to whoever connects. */
 const ECHO = "require('node:net').createServer((socket) => socket.pipe(socket)).listen(8070, '::', () => console.log('listening'))";
 /** Connects, and says something once more after each line of its input. */
@@ -100,7 +105,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const) {
     test('a zone that refuses lets in what its entries say, over both protocols and families, and is silent to the rest', async () => {
       writeFileSync(join(lab.configDir, 'bastion.toml'), `\n${zone(limited)}`, { flag: 'a' });
       assert.deepEqual(await client.reload(), []);
-      await until('the rules', () => Promise.resolve(rulesOf(lab, backend).includes('BASTION_INBOUND_1') ? true : null), LIMIT_MS);
+      await inBoth(lab, backend, '-g BASTION_INBOUND_1');
       for (const protocol of ['tcp', 'udp'] as const) {
         for (const address of addresses()) {
           await answered(lab, protocol, address, OPEN);
@@ -202,13 +207,13 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const) {
       assert.deepEqual(await client.reload(), []);
       await answered(lab, 'tcp', lab.client4, CLOSED);
       tool('ip', ['-n', lab.clientNamespace, 'link', 'set', link.name, 'address', '02:00:00:00:12:34']);
-      await until('the rule of the interface', () => Promise.resolve(rulesOf(lab, backend).includes(`-i ${link.name} -g BASTION_INBOUND_1`) ? true : null), LIMIT_MS);
+      await inBoth(lab, backend, `-i ${link.name} -g BASTION_INBOUND_1`);
       tool('ip', ['-n', lab.peerNamespace, 'neighbour', 'flush', 'all']);
       await answered(lab, 'tcp', lab.client4, OPEN);
       await silent(lab, 'tcp', lab.client4, CLOSED);
       writeFileSync(file, `default_zone = "wan"\n${refusing.replace(named, '')}`);
       assert.deepEqual(await client.reload(), []);
-      await until('the rule of the default zone', () => Promise.resolve(rulesOf(lab, backend).includes('-A BASTION_INBOUND -g BASTION_INBOUND_1') ? true : null), LIMIT_MS);
+      await inBoth(lab, backend, '-A BASTION_INBOUND -g BASTION_INBOUND_1');
       await silent(lab, 'udp', lab.client4, CLOSED);
     });
 

@@ -108,9 +108,9 @@ describe('the helper is killed', { skip }, () => {
 
   test('in learning mode the network stays open', async () => {
     await using lab = await Lab.create({ mode: 'learning' });
-    assert.equal((await lab.run(['curl', '--silent', '--max-time', '5', `http://${lab.peer4}/`])).status, 0);
+    assert.equal((await lab.run(['curl', '--silent', '--max-time', '20', `http://${lab.peer4}/`])).status, 0);
     await lab.stopHelper('SIGKILL');
-    assert.equal((await lab.run(['curl', '--silent', '--max-time', '5', `http://${lab.peer4}/`])).status, 0);
+    assert.equal((await lab.run(['curl', '--silent', '--max-time', '20', `http://${lab.peer4}/`])).status, 0);
   });
 });
 

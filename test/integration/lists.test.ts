@@ -9,7 +9,7 @@ import type { ListInfo } from '../../helper/contract/types.ts';
 import { ADDRESSES } from '../lab/network.ts';
 import { ROOT } from '../lab/process.ts';
 import { NameLab } from './support-names.ts';
-import { noLab, until } from './support.ts';
+import { hears, noLab, until } from './support.ts';
 
 const { peer4, peer6 } = ADDRESSES;
 const CURL_NO_NAME = 6;
@@ -109,6 +109,7 @@ describe('lists', { skip: noLab() }, () => {
     assert.deepEqual(readdirSync(join(names.lab.stateDir, 'lists')).sort(), ['far.json', 'far.list']);
     server.kill('SIGKILL');
     await names.lab.restartHelper();
+    await hears(names.client);
     await row('far', ({ entries, updating }) => entries === 1 && !updating);
   });
 });

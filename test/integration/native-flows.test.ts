@@ -77,7 +77,9 @@ describe('connections that the kernel decides', { skip: missing ?? false }, () =
       await talker.end();
       const flow = await told(host, ({ kind }) => kind === 'ended');
       const after = await traffic(host, ask);
-      assert.equal(host.flows.length, 1);
+      // One that a busy machine made last was told while it was open too.
+      const lasted = flow.timeNs - flow.begunNs >= LASTING_NS;
+      assert.deepEqual(host.flows.filter(({ kind }) => lasted ? kind === 'ended' : true), [flow]);
       assert.equal(flow.path, process.execPath);
       assert.deepEqual([flow.owner.uid, flow.owner.cookie], [0, flow.cookie]);
       assert.deepEqual([flow.tuple.destinationAddress, flow.tuple.destinationPort, flow.tuple.protocol], [address, ECHO_PORT, 6]);

@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import type { NativeAsk, NativeForm, NativeRemembered, NativeTraffic, NativeVerdict } from '../../native/binding.ts';
 import { Bed, PEER4, PEER6, missingForBed } from './support-native/bed.ts';
 import type { Host } from './support-native/host-client.ts';
+import { until } from './support.ts';
 import { programDecision } from './support-native/journey.ts';
 import { Talker, startEcho } from './support-native/talker.ts';
 
@@ -83,9 +84,13 @@ describe('gate', { skip: missing ?? false }, () => {
       await replace(host, [programDecision(ask, 'refuse')]);
       assert.equal(await talker.say('two'), 'ECONNABORTED');
     }
-    const { gateRefused, socketsEnded } = await host.counters();
-    assert.ok(gateRefused >= 2);
-    assert.equal(socketsEnded, 2);
+    // The program hears of its end before the thread that ended it has counted.
+    const counters = await until('two sockets to be ended', async () => {
+      const now = await host.counters();
+      return now.socketsEnded >= 2 ? now : null;
+    });
+    assert.ok(counters.gateRefused >= 2);
+    assert.equal(counters.socketsEnded, 2);
   });
 
   test('an allowance that stays lets an open connection go on without a question', async () => {
@@ -119,11 +124,10 @@ describe('gate', { skip: missing ?? false }, () => {
     assert.equal(await ended, 0);
     /** Is a connection decided without a question? */
     const decides = async (address: string, port: number): Promise<boolean> => {
-      const status = bed.traffic('tcp', address, port);
-      const asked = host.until('an ask', () => host.asks[0]);
-      asked.catch(() => undefined);
-      const first = await Promise.race([status, asked]);
-      if (typeof first !== 'object' || first === null) return first === 0;
+      let ended: number | null = null;
+      const status = bed.traffic('tcp', address, port).then((code) => { ended = code; });
+      const first = await until('an end or an ask', () => Promise.resolve(host.asks[0] ?? ended));
+      if (typeof first === 'number') return first === 0;
       host.asks.shift();
       await host.answer({ id: first.id, verdict: 'refuse' });
       await status;

@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { onceWithin } from './support.ts';
 import { ROOT, missingForBed } from './support-native/bed.ts';
 
 const OBJECTS = ['adoption', 'sock_diag', 'socket_reaper', 'processes', 'file_identity', 'common', 'network_namespace'];
@@ -72,12 +73,14 @@ describe('older sockets', { skip: missing ?? false }, () => {
     });
   });
 
-  test('a thousand sockets are told apart quickly, and what is over the limit is counted', () => {
-    const { found, limited, ms } = saw('many', '1000');
-    assert.equal(found, '1001 inbound 500');
-    assert.equal(limited, '10 left out 991');
+  test('a thousand sockets are told apart quickly, and what is over the limit is counted', async () => {
     // The goal is 50 ms; a machine that runs other tests meanwhile may take longer.
-    assert.ok(Number(ms) < 1000, ms);
+    await onceWithin(1000, 'took long', () => {
+      const { found, limited, ms } = saw('many', '1000');
+      assert.equal(found, '1001 inbound 500');
+      assert.equal(limited, '10 left out 991');
+      return Promise.resolve(Number(ms));
+    });
   });
 
   test('the thread that ends sockets has a queue with an end, counts what it left out, and stops with work waiting', () => {

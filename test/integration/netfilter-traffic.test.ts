@@ -10,6 +10,7 @@ import { tool } from '../lab/process.ts';
 import { missingRights } from '../lab/user-namespace.ts';
 import { RulesetClient } from '../lab/ruleset-client.ts';
 import type { Backend } from '../lab/ruleset-client.ts';
+import { onceWithin, until } from './support.ts';
 
 const MARK = 0x2000;
 /**
@@ -25,10 +26,10 @@ const EXCESS_PORT = 13;
 /** Undecided, and no service of the peer answers there. */
 const SILENT_PORT = 17;
 const REAPPLY_ROUNDS = 20;
-/** A first membership report is sent within 1 s. Source: RFC 3376 section 8.11, RFC 3810 section 9.11. */
-const REPORT_LIMIT_MS = 3000;
 /** FACTS: a synchronous reset takes 0.1 ms; a dropped SYN would be seen again after 1 s. */
 const AT_ONCE_MS = 500;
+/** Whoever connects or is refused says so long before. */
+const PATIENCE_MS = 20_000;
 
 /** Connects and prints the error's name, or `connected`; `ms` since the call. */
 const CONNECT = `
@@ -71,7 +72,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
       await lab.dispose();
     });
 
-    async function connect(address: string, port: number, waitMs = AT_ONCE_MS): Promise<{ readonly text: string; readonly ms: number }> {
+    async function connect(address: string, port: number, waitMs = PATIENCE_MS): Promise<{ readonly text: string; readonly ms: number }> {
       const done = await lab.run([process.execPath, '-e', CONNECT, address, String(port), String(waitMs)]);
       return JSON.parse(done.stdout) as { text: string; ms: number };
     }
@@ -80,11 +81,21 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
       return lab.run([attack, 'udp', address, String(fromPort), String(port), `lab-tag:${tag};`], { as });
     }
 
+    /** Nothing comes of it for as long as a reset or an answer takes many times. */
+    async function held(address: string, port: number): Promise<void> {
+      assert.equal((await connect(address, port, AT_ONCE_MS)).text, 'held');
+    }
+
     /** How often a payload with this tag has reached the peer. */
     async function arrived(tag: string): Promise<number> {
       const counts = await lab.peer.counts();
       assert.equal(counts.lost, 0);
       return counts.of(`tag/${tag}`);
+    }
+
+    /** Until a payload is there, and with it everything that was sent before. */
+    async function there(tag: string): Promise<void> {
+      await until(`${tag} at the peer`, async () => (await arrived(tag) > 0 ? true : null));
     }
 
     for (const family of [4, 6] as const) {
@@ -104,9 +115,11 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
         });
 
         test('a refused connection fails at once with ECONNREFUSED and no SYN leaves', async () => {
-          const { text, ms } = await connect(peer(), REFUSED_PORT);
-          assert.equal(text, 'ECONNREFUSED');
-          assert.ok(ms < AT_ONCE_MS, `${String(ms)} ms`);
+          await onceWithin(AT_ONCE_MS, 'refused late', async () => {
+            const { text, ms } = await connect(peer(), REFUSED_PORT);
+            assert.equal(text, 'ECONNREFUSED');
+            return ms;
+          });
           assert.equal((await lab.peer.counts()).of(`syn${six}/${String(REFUSED_PORT)}`), 0);
         });
 
@@ -117,7 +130,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
         });
 
         test('an undecided connection is held, and no SYN of it leaves', async () => {
-          assert.equal((await connect(peer(), UNDECIDED_PORT)).text, 'held');
+          await held(peer(), UNDECIDED_PORT);
           assert.equal((await lab.peer.counts()).of(`syn${six}/${String(UNDECIDED_PORT)}`), 0);
         });
 
@@ -125,6 +138,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
           await udp(peer(), UNDECIDED_PORT, 'undecided');
           await lab.run(['ping', '-c', '1', '-W', '0.2', peer()]);
           await udp(peer(), ALLOWED_PORT, 'allowed');
+          await there('allowed');
           assert.equal(await arrived('undecided'), 0);
           assert.equal(await arrived('allowed'), 1);
           assert.equal((await lab.peer.counts()).of(family === 4 ? 'icmp/8' : 'icmp6/128'), 0);
@@ -135,12 +149,14 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
           await lab.run([attack, `reply${String(family)}`, peer(), 'lab-tag:reply;'], { as: 'root' });
           await lab.run([attack, 'mark', String(MARK), peer(), String(UNDECIDED_PORT), 'lab-tag:mark;'], { as: 'root' });
           await udp(peer(), ALLOWED_PORT, 'barrier', 'root');
+          await there('barrier');
           assert.deepEqual(
             [await arrived('root'), await arrived('reply'), await arrived('mark'), await arrived('barrier')], [0, 0, 0, 1]);
         });
 
         test('an allowed packet that brings our mark is allowed all the same: others use that bit too', async () => {
           await lab.run([attack, 'mark', String(MARK), peer(), String(ALLOWED_PORT), 'lab-tag:marked-allowed;'], { as: 'root' });
+          await there('marked-allowed');
           assert.equal(await arrived('marked-allowed'), 1);
         });
 
@@ -150,23 +166,24 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
           await rules.apply(backend, { ...decided, bypass: true });
           await udp(peer(), EXCESS_PORT, 'excess-bypass');
           await udp(peer(), SILENT_PORT, 'bypass-barrier');
+          await there('bypass-barrier');
           await rules.apply(backend, decided);
           const tags = ['answer-away', 'excess', 'excess-bypass', 'bypass-barrier'];
           assert.deepEqual(await Promise.all(tags.map(arrived)), [1, 0, 0, 1]);
         });
 
         test('the kernel answers a ping from outside, and a server\'s SYN-ACK is looked at like a first SYN', async () => {
-          const ping = await lab.runAtPeer(['ping', '-c', '1', '-W', '1', own()]);
+          const ping = await lab.runAtPeer(['ping', '-c', '1', '-W', '20', own()]);
           assert.equal(ping.status, 0, ping.stdout);
           const server = lab.spawn([process.execPath, '-e', `
             require('node:net').createServer((s) => { s.end('served'); process.exitCode = 0; s.on('close', () => process.exit()); })
               .listen(8080, '::', () => console.log('listening'))`]);
           await new Promise((resolve) => server.stdout?.once('data', resolve));
-          const ask = (localPort: number): Promise<Result> => lab.runAtPeer([process.execPath, '-e', `
-            require('node:net').connect({ port: 8080, host: '${own()}', localPort: ${String(localPort)} }).on('data', (d) => console.log(String(d)));
-            setTimeout(() => process.exit(), ${String(AT_ONCE_MS)})`]);
-          assert.equal((await ask(UNDECIDED_PORT)).stdout, '');
-          assert.equal((await ask(ANSWER_PORT)).stdout, 'served\n');
+          const ask = (localPort: number, waitMs: number): Promise<Result> => lab.runAtPeer([process.execPath, '-e', `
+            require('node:net').connect({ port: 8080, host: '${own()}', localPort: ${String(localPort)} }).on('data', (d) => { console.log(String(d)); process.exit(); });
+            setTimeout(() => process.exit(), ${String(waitMs)})`]);
+          assert.equal((await ask(UNDECIDED_PORT, AT_ONCE_MS)).stdout, '');
+          assert.equal((await ask(ANSWER_PORT, PATIENCE_MS)).stdout, 'served\n');
         });
 
         test('the kernel reports its multicast membership', async () => {
@@ -176,8 +193,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
             const socket = require('node:dgram').createSocket('udp${String(family)}');
             socket.bind(6000, () => { socket.addMembership('${group}'${family === 4 ? '' : ", '::%eth0'"}); console.log('joined'); })`]);
           await new Promise((resolve) => member.stdout?.once('data', resolve));
-          const stopMs = performance.now() + REPORT_LIMIT_MS;
-          while ((await lab.peer.counts()).of(key) === before) assert.ok(performance.now() < stopMs, 'no report arrived');
+          await until('a report', async () => ((await lab.peer.counts()).of(key) === before ? null : true));
           member.kill();
         });
 
@@ -189,7 +205,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
 
         test('a flushed filter table opens nothing: what is refused does not leave', async () => {
           await rules.change(backend, '-t filter -F');
-          assert.equal((await connect(peer(), REFUSED_PORT)).text, 'held');
+          await held(peer(), REFUSED_PORT);
           await udp(peer(), REFUSED_PORT, 'flushed');
           assert.equal(await arrived('flushed'), 0);
           assert.equal((await lab.peer.counts()).of(`syn${six}/${String(REFUSED_PORT)}`), 0);
@@ -217,7 +233,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
 
         test('without kernel programs: what is undecided is held, and an answer to a peer that spoke first passes', async () => {
           await rules.apply(backend, stateful);
-          assert.equal((await connect(peer(), ALLOWED_PORT)).text, 'held');
+          await held(peer(), ALLOWED_PORT);
           await udp(peer(), ALLOWED_PORT, 'stateful');
           const server = lab.spawn([process.execPath, '-e', `
             const socket = require('node:dgram').createSocket('udp${String(family)}');
@@ -226,7 +242,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
           await new Promise((resolve) => server.stdout?.once('data', resolve));
           const asked = await lab.runAtPeer([process.execPath, '-e', `
             const socket = require('node:dgram').createSocket('udp${String(family)}');
-            socket.on('message', () => process.exit(0)); socket.send('ask', 5000, '${own()}');`], { timeoutMs: 5000 });
+            socket.on('message', () => process.exit(0)); socket.send('ask', 5000, '${own()}');`], { timeoutMs: PATIENCE_MS });
           assert.equal(asked.status, 0);
           assert.deepEqual([await arrived('stateful'), await arrived('answer')], [0, 1]);
           await rules.apply(backend, decided);
@@ -246,6 +262,7 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
       await udp('198.18.0.1', 67, 'dhcp-far', 'root', 68);
       await udp(lab.peer4, 67, 'dhcp-other-port', 'root', 69);
       await udp(lab.peer4, ALLOWED_PORT, 'dhcp-barrier');
+      await there('dhcp-barrier');
       assert.deepEqual(
         [await arrived('dhcp'), await arrived('dhcp-far'), await arrived('dhcp-other-port'), await arrived('dhcp-barrier')], [1, 0, 0, 1]);
     });
@@ -255,10 +272,12 @@ for (const backend of ['iptables-nft', 'iptables-legacy'] as const satisfies rea
         lab.run([attack, 'reflect6', lab.peer6, lab.client6, '4444', `lab-tag:${tag};`]);
       await reflect('reflected');
       await udp(lab.peer6, ALLOWED_PORT, 'reflect-barrier');
+      await there('reflect-barrier');
       assert.deepEqual([await arrived('reflected'), await arrived('reflect-barrier')], [0, 1]);
       await rules.remove(backend);
       await reflect('without-rules');
       await udp(lab.peer6, ALLOWED_PORT, 'open-barrier');
+      await there('open-barrier');
       assert.deepEqual([await arrived('without-rules'), await arrived('open-barrier')], [1, 1], 'the attack itself no longer works');
     });
   });

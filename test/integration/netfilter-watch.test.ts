@@ -198,7 +198,7 @@ describe('the watch itself', { skip }, () => {
     await using lab = await Lab.create({ startHelper: false });
     await asRoot(lab, before);
     const parts = [join(ROOT, 'native/binding.ts'), join(ROOT, 'build/native/bastion.node'), script, variant];
-    const done = await lab.run([process.execPath, '--input-type=module', '-e', WATCHER, ...parts], { as: 'root', timeoutMs: 20_000 });
+    const done = await lab.run([process.execPath, '--input-type=module', '-e', WATCHER, ...parts], { as: 'root', timeoutMs: 60_000 });
     assert.deepEqual([done.status, done.stderr], [0, '']);
     return JSON.parse(done.stdout) as NetfilterChanges;
   }

@@ -8,14 +8,14 @@ import { Lab } from '../lab/lab.ts';
 import type { Result } from '../lab/lab.ts';
 import { endChild, startTied, tool, which } from '../lab/process.ts';
 import { enterNamespace } from '../lab/network.ts';
-import { clientOf, noLab, promptFor } from './support.ts';
+import { clientOf, noLab, promptFor, until } from './support.ts';
 
 const sshd = which('sshd');
 const skip = noLab() || (sshd === null || which('ssh') === null ? 'ssh and sshd are not installed' : false);
 const PORT = 2222;
 
-/** An ssh server at the peer that lets the lab's user in as root by key; returns how to call it. */
-function serve(t: TestContext, lab: Lab): (command: string) => Promise<Result> {
+/** An ssh server at the peer that lets the lab's user in as root by key; returns how to call it, when it listens. */
+async function serve(t: TestContext, lab: Lab): Promise<(command: string) => Promise<Result>> {
   const folder = join(lab.folder, 'ssh');
   mkdirSync(folder, { mode: 0o755 });
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -29,6 +29,7 @@ function serve(t: TestContext, lab: Lab): (command: string) => Promise<Result> {
     stdio: ['ignore', 'ignore', lab.logDescriptor],
   });
   t.after(() => endChild(server, 1000));
+  await until('sshd to listen', () => Promise.resolve(lab.logText().includes(`Server listening on 0.0.0.0 port ${String(PORT)}`) ? true : null));
   return (command) => lab.run([
     'ssh', '-F', '/dev/null', '-i', join(folder, 'user'), '-p', String(PORT), '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no',
     '-o', 'UserKnownHostsFile=/dev/null', '-o', 'ConnectTimeout=25', '-o', 'ConnectionAttempts=1', `root@${lab.peer4}`, command,
@@ -40,7 +41,7 @@ test('ssh succeeds on its first attempt by prompt and by rule', { skip }, async 
   t.after(() => lab.dispose());
   const client = clientOf(lab);
   t.after(() => { client.close(); });
-  const ssh = serve(t, lab);
+  const ssh = await serve(t, lab);
   const held = ssh('echo reached');
   const prompt = await promptFor(client, which('ssh') ?? '');
   assert.equal(prompt.port, PORT);

@@ -15,6 +15,7 @@ export function noLab(): string | false {
   return missing === null ? false : `no network namespaces: ${missing}`;
 }
 
+const ATTEMPTS = 4;
 export const FULL_SIZE = process.env['BASTION_TEST_SIZE'] === 'full';
 
 /** Compiles programs/NAME.c once for each content of it and of the headers beside it; returns the executable. */
@@ -44,8 +45,8 @@ export function copyInto(lab: Lab, path: string, name: string = basename(path)):
   return copy;
 }
 
-/** Asks until there is an answer; throws after `limitMs` with `what`. */
-export async function until<T>(what: string, ask: () => Promise<T | null>, limitMs = 10_000): Promise<T> {
+/** Asks until there is an answer; throws after `limitMs` with `what`. The limit says only when to give up. */
+export async function until<T>(what: string, ask: () => Promise<T | null>, limitMs = 30_000): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const found = await ask();
@@ -64,6 +65,34 @@ export async function rested(path: string): Promise<void> {
 /** A client of the lab's helper, as root. */
 export function clientOf(lab: Lab): HelperClient {
   return connectHelper({ address: lab.busAddress });
+}
+
+/** Until a client that is older than the helper has heard of it: that is an event of its own. */
+export async function hears(client: HelperClient): Promise<void> {
+  await until('the helper to answer', () => client.ping().then(() => true, () => null));
+}
+
+/**
+ * For what has no other sign than its time: what is slow by itself is slow each time, what only had to wait for a busy machine is
+ * not. `attempt` gives how long it took.
+ */
+export async function onceWithin(limitMs: number, what: string, attempt: (round: number) => Promise<number>): Promise<void> {
+  const took: number[] = [];
+  for (let round = 0; round < ATTEMPTS; round += 1) {
+    const ms = await attempt(round);
+    if (ms < limitMs) return;
+    took.push(Math.round(ms));
+  }
+  throw new Error(`${what} each time: ${took.join(', ')} ms`);
+}
+
+/** For what has to be done before a time is over: again with more of it where a busy machine was too slow; null says so. */
+export async function inTime<T>(seconds: readonly number[], attempt: (seconds: number) => Promise<T | null>): Promise<T> {
+  for (const some of seconds) {
+    const done = await attempt(some);
+    if (done !== null) return done;
+  }
+  throw new Error(`not done with ${seconds.join(', ')} s`);
 }
 
 /** The prompt for a program, when it is there. */

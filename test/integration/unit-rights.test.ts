@@ -41,7 +41,7 @@ function confined(backend: 'iptables-nft' | 'iptables-legacy'): Promise<Lab> {
 }
 
 async function fetches(path: string, lab: Lab): Promise<number | null> {
-  return (await lab.run([path, '--silent', '--max-time', '3', '--output', '/dev/null', `http://${lab.peer4}/`])).status;
+  return (await lab.run([path, '--silent', '--max-time', '20', '--output', '/dev/null', `http://${lab.peer4}/`])).status;
 }
 
 describe('the rights of the unit', { skip: noLab() }, () => {

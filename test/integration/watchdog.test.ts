@@ -160,7 +160,7 @@ describe('watchdog', { skip: noLab() || noPython }, () => {
     assert.deepEqual(readdirSync(links).sort(), names);
     assert.ok(existsSync(join(pinDir, 'maps/settings')));
     const client = clientOf(lab);
-    assert.equal((await client.status()).state, 'protecting');
+    await until('protection', async () => ((await client.status()).state === 'protecting' ? true : null));
     client.close();
   });
 

@@ -28,7 +28,7 @@ function transactionsOf(told: string): readonly number[] {
   return told.split(/^# new generation .*$/mu).map((one) => one.split('\n').filter((line) => line.includes('element')).length).filter((lines) => lines > 0);
 }
 
-describe('sets of zones', { skip: noLab(), timeout: 120_000 }, () => {
+describe('sets of zones', { skip: noLab(), timeout: 300_000 }, () => {
   let lab: Lab;
   let keeper: Keeper;
   before(async () => { lab = await Lab.create({ startHelper: false }); });

@@ -73,7 +73,7 @@ function replayed(told: string, content: Set<string>, states: readonly string[])
   return [steps, strange, key(content)];
 }
 
-describe('zones on the real helper', { skip: noLab(), timeout: 120_000 }, () => {
+describe('zones on the real helper', { skip: noLab(), timeout: 300_000 }, () => {
   let lab: Lab;
   let client: HelperClient;
   before(async () => {
@@ -97,8 +97,8 @@ describe('zones on the real helper', { skip: noLab(), timeout: 120_000 }, () => 
   }
 
   /** How many of `count` pings of the peer are answered. */
-  async function answered(address: string, count: number): Promise<number> {
-    const { stdout } = await lab.runAtPeer(['ping', '-n', '-q', '-c', String(count), '-i', '0.05', '-W', '1', address]);
+  async function answered(address: string, count: number, seconds = 20): Promise<number> {
+    const { stdout } = await lab.runAtPeer(['ping', '-n', '-q', '-c', String(count), '-i', '0.05', '-W', String(seconds), address]);
     return Number(/(\d+) received/u.exec(stdout)?.[1] ?? -1);
   }
 
@@ -115,7 +115,7 @@ describe('zones on the real helper', { skip: noLab(), timeout: 120_000 }, () => 
     ip('link', 'add', 'other0', 'type', 'veth', 'peer', 'name', 'other1');
     ip('address', 'add', '10.77.0.50/32', 'dev', 'other0');
     ip('link', 'set', 'other0', 'up');
-    assert.equal(await answered('10.77.0.50', 2), 0);
+    assert.equal(await answered('10.77.0.50', 2, 1), 0);
     ip('link', 'del', 'other0');
     ip('address', 'add', '10.77.0.50/24', 'dev', 'eth0');
     await filled(2);

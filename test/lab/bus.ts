@@ -8,7 +8,7 @@ import { watchNames } from './names.ts';
 import type { NameWatch } from './names.ts';
 import { ROOT, endChild, startTied, tool, within } from './process.ts';
 
-const START_LIMIT_MS = 15_000;
+const START_LIMIT_MS = 30_000;
 const END_GRACE_MS = 1000;
 const POLKIT_NAME = 'org.freedesktop.PolicyKit1';
 

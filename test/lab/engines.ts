@@ -10,7 +10,7 @@ import type { Lab } from './lab.ts';
 const START_LIMIT_MS = 60_000;
 const RUN_LIMIT_MS = 120_000;
 const LOOK_MS = 50;
-const EMPTY_LIMIT_MS = 10_000;
+const EMPTY_LIMIT_MS = 30_000;
 const TEXT_LIMIT = 2000;
 const CGROUPS = '/sys/fs/cgroup';
 export const TEST_IMAGE = 'bastion-test:latest';

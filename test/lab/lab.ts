@@ -31,7 +31,8 @@ export type { PeerCounts } from './peer.ts';
 export type { Result } from './process.ts';
 
 const HELPER_START_LIMIT_MS = 30_000;
-const HELPER_END_GRACE_MS = 4000;
+/** As its unit gives it. A helper that is killed has not stopped cleanly. */
+const HELPER_END_GRACE_MS = 15_000;
 const RUN_LIMIT_MS = 60_000;
 const LOG_TAIL_CHARACTERS = 4000;
 /** A user namespace with fewer has no uid for an ordinary user. */

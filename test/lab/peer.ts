@@ -6,7 +6,7 @@ import type { Interface } from 'node:readline';
 import { compile } from './compile.ts';
 import { endChild, startTied, within } from './process.ts';
 
-const ANSWER_LIMIT_MS = 10_000;
+const ANSWER_LIMIT_MS = 30_000;
 const END_GRACE_MS = 500;
 
 /** What arrived at the peer since `watch`. */

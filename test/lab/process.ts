@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 const OUTPUT_LIMIT_CHARACTERS = 4 * 1024 * 1024;
-const COMMAND_TIMEOUT_MS = 20_000;
+const COMMAND_TIMEOUT_MS = 60_000;
 
 /** Runs a tool to its end and gives its standard output; throws an Error with what it said on failure. */
 export function tool(name: string, args: readonly string[], input = ''): string {

@@ -8,8 +8,8 @@ const TEMPORARY = '/tmp';
 const NAMESPACES = '/run/netns';
 const OLD_CGROUPS = '/sys/fs/cgroup/systemd';
 
-/** A killed process leaves its cgroup within milliseconds; this is for a machine that swaps. */
-const CGROUP_EMPTY_LIMIT_MS = 2000;
+/** A killed process leaves its cgroup within milliseconds; this is for a machine that swaps or has a lot to do. */
+const CGROUP_EMPTY_LIMIT_MS = 15_000;
 const CGROUP_POLL_MS = 5;
 
 /** Mount point of the cgroup v2 hierarchy in this mount namespace, null if there is none. Source: proc(5) mountinfo. */

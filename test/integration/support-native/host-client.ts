@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { NativeAnswer, NativeAsk, NativeCounters, NativeEvents, NativeExecutable, NativeFeatures, NativeFlow, NativeHealth, NativeOptions, NativePacket, NativeProcessRecord } from '../../../native/binding.ts';
 import type { FromHost, Reply, Request } from './protocol.ts';
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 interface Waiting {
   readonly resolve: (value: Reply) => void;

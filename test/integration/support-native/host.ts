@@ -56,9 +56,7 @@ async function serve(request: Request): Promise<Reply> {
     case 'lostPins': return opened().lostPins();
     case 'breakQueue': breakQueue(); return null;
     case 'block':
-      setImmediate(() => {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, request.ms);
-      });
+      setImmediate(() => { readFileSync(request.fifo); });
       return null;
     case 'close': await opened().close({ unpin: request.unpin }); return null;
     default: throw new TypeError('unknown request');

@@ -27,8 +27,8 @@ export type Request =
   | { readonly op: 'health' }
   | { readonly op: 'lostPins' }
   | { readonly op: 'breakQueue' }
-  /** Blocks the host's JavaScript thread after it has replied. */
-  | { readonly op: 'block'; readonly ms: number }
+  /** Blocks the host's JavaScript thread after it has replied, until somebody writes to the FIFO. */
+  | { readonly op: 'block'; readonly fifo: string }
   | { readonly op: 'close'; readonly unpin: boolean };
 
 export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly number[] | readonly string[] | number | boolean | null;
