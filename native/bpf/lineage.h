@@ -200,8 +200,8 @@ static __noinline int walk_directory(struct path *path, struct mnt_namespace *sp
 	walk.dentry = BPF_CORE_READ(path, dentry);
 	walk.mount = (struct mount *)((char *)BPF_CORE_READ(path, mnt) - bpf_core_field_offset(struct mount, mnt));
 	bpf_loop(MAX_PATH_STEPS, directory_step, &walk, 0);
-	image->directory_length = (int)walk.offset;
-	return walk.complete;
+	image->directory_length = walk.offset;
+	return (int)walk.complete;
 }
 
 /*
