@@ -18,7 +18,7 @@ const NAMED: readonly (readonly [RegExp, string])[] = [
 /** What may be a key by its looks: 32 hexadecimal digits, or 24 characters of base64. */
 const WORD = /(?<![\w+/=-])[\w+/-]{24,}={0,2}/gu;
 const HEXADECIMAL = /^[0-9a-f]{32,}$/iu;
-const DISORDER = { hexadecimal: 3, base64: 4.5 };
+const DISORDER = { hexadecimal: 3, base64: 4.5, withSlashes: 5 };
 
 /** Of package-lock.json: checksums that npm verifies. */
 const CHECKSUM = /"integrity": "sha512-[^"]+"/gu;
@@ -37,8 +37,11 @@ function disorderOf(word: string): number {
 }
 
 function looksLikeKey(word: string): boolean {
-  if (HEXADECIMAL.test(word)) return disorderOf(word) > DISORDER.hexadecimal && !KNOWN.has(word.toLowerCase());
-  return /[0-9]/u.test(word) && /[a-z]/u.test(word) && /[A-Z]/u.test(word) && word.split('/').length < 4 && disorderOf(word) > DISORDER.base64;
+  const disorder = disorderOf(word);
+  if (HEXADECIMAL.test(word)) return disorder > DISORDER.hexadecimal && !KNOWN.has(word.toLowerCase());
+  // A path has more than three slashes, but no disorder of its characters.
+  const few = word.split('/').length < 4;
+  return /[0-9]/u.test(word) && /[a-z]/u.test(word) && /[A-Z]/u.test(word) && disorder > (few ? DISORDER.base64 : DISORDER.withSlashes);
 }
 
 /** Findings of one file as `file:line: text`; a suspicion tells no more than the beginning of the word. */
