@@ -1,10 +1,10 @@
 /** SECURITY.md promises nothing without a test: each claim names one that is there. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../lab/process.ts';
-import { anchorsOf, isThere, linksOf, textOf } from './docs-support.ts';
+import { isThere, textOf } from './docs-support.ts';
 
 const FILE = 'SECURITY.md';
 const PROOF = /\[(?<name>[^\]]+)\]\((?<file>test\/[^)]+\.ts)\)/gu;
@@ -21,14 +21,5 @@ test('SECURITY.md: each claim has a proof, by the name of a test that is in the 
       const named = lines.some((line) => /^ *test\(/u.test(line) && line.includes(name));
       assert.ok(named, `${file} has no test with "${name}"`);
     }
-  }
-});
-
-test('SECURITY.md: every other link leads somewhere', () => {
-  for (const target of linksOf(FILE)) {
-    const [path = '', anchor] = target.split('#');
-    const at = path === '' ? FILE : join(dirname(FILE), path);
-    assert.ok(isThere(at), target);
-    if (anchor !== undefined) assert.ok(anchorsOf(at).has(anchor), target);
   }
 });
