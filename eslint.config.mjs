@@ -45,6 +45,39 @@ const CLOCK_SYNTAX = [
   { selector: 'MemberExpression[object.name="Math"][property.name="random"]', message: 'Take randomness as an argument.' },
 ];
 
+/**
+ * Ways in which outside input becomes code, a file or a command, in what is shipped. eslint-plugin-security is not used: it
+ * reports each computed property and each path that is no literal, and what else it knows the types or these rules say already.
+ */
+const CARELESS_SYNTAX = [
+  {
+    selector: 'ImportDeclaration[source.value="node:child_process"] > :matches(ImportSpecifier[imported.name=/^exec(Sync)?$/], ImportDefaultSpecifier, ImportNamespaceSpecifier)',
+    message: 'A shell would read the text: use execFile or spawn, with words.',
+  },
+  {
+    selector: 'CallExpression[callee.name=/^(spawn|execFile|fork|run)/i] > ObjectExpression > Property[key.name="shell"]',
+    message: 'A shell would read the text: give the program and its words.',
+  },
+  { selector: 'ImportDeclaration[source.value=/^(node:)?(vm|repl|inspector)$/]', message: 'Text does not become code here.' },
+  { selector: 'ImportExpression:not([source.type="Literal"])', message: 'Name the module: text does not become code here.' },
+  {
+    selector: 'TSAsExpression:not([typeAnnotation.type="TSUnknownKeyword"]) > CallExpression[callee.object.name="JSON"][callee.property.name="parse"]',
+    message: 'What was read is unknown: look at its form, with zod or by hand.',
+  },
+  { selector: 'MemberExpression[object.name="Math"][property.name="random"]', message: 'It can be foretold: use node:crypto.' },
+  { selector: 'Property[key.name="rejectUnauthorized"]', message: 'Certificates are always checked.' },
+];
+
+/** In what runs as root: it writes whole or not at all, and through no link that somebody planted. */
+const CARELESS_AS_ROOT = [
+  { selector: ':function :matches(NewExpression, CallExpression)[callee.name="RegExp"]', message: 'Patterns are constants of their module: what is outside becomes none.' },
+  {
+    selector: 'ImportDeclaration[source.value=/^node:fs/] > ImportSpecifier[imported.name=/^(writeFile|appendFile|copyFile|cp|createWriteStream|truncate)(Sync)?$/]',
+    message: 'Write by helper/adapters/atomic-file.ts.',
+  },
+  { selector: 'CallExpression[callee.name=/^open(Sync)?$/] > Literal[value=/^[wa][+]?$/]', message: 'It would go through a link: use "wx", or O_NOFOLLOW.' },
+];
+
 /** What the package @eslint/js would list: it is no dependency of ESLint any more. */
 const RECOMMENDED = Object.fromEntries(
   [...builtinRules].filter(([, rule]) => rule.meta?.docs?.recommended === true).map(([name]) => [name, 'error']),
@@ -92,6 +125,8 @@ export default tseslint.config(
       'boundaries/no-ignored-dependencies': 'error',
       'no-restricted-syntax': ['error', ...BANNED_SYNTAX],
       'no-restricted-imports': ['error', { patterns: [GTK_BAN] }],
+      'no-eval': 'error',
+      'no-new-func': 'error',
       'eqeqeq': ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
       // Escaping text from outside means naming control characters.
@@ -111,10 +146,17 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
+  { files: ['helper/**/*.ts', 'desktop/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ...BANNED_SYNTAX, ...CARELESS_SYNTAX] } },
+  {
+    // bastionctl writes what its caller names.
+    files: ['helper/**/*.ts'],
+    ignores: ['helper/ctl/**', 'helper/adapters/atomic-file.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...BANNED_SYNTAX, ...CARELESS_SYNTAX, ...CARELESS_AS_ROOT] },
+  },
   {
     files: PURE_FILES,
     rules: {
-      'no-restricted-syntax': ['error', ...BANNED_SYNTAX, ...CLOCK_SYNTAX],
+      'no-restricted-syntax': ['error', ...BANNED_SYNTAX, ...CARELESS_SYNTAX, ...CLOCK_SYNTAX],
       'no-restricted-imports': ['error', {
         patterns: [GTK_BAN, { regex: '^node:', message: 'Pure code touches no file, process or network.' }],
       }],

@@ -4,7 +4,7 @@
  * the mode is kept. `bastion=off` on the kernel command line is the same as if somebody had turned it off before the helper's
  * first start.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BastionError } from './contract/errors.ts';
 
@@ -23,7 +23,7 @@ export interface OffSwitchDeps {
 }
 
 function touch(path: string): void {
-  closeSync(openSync(path, 'w', 0o600));
+  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
 }
 
 function hasWord(commandLineFile: string): boolean {

@@ -44,6 +44,9 @@ function fromRoot(root: string): string {
 
 /** Nothing can be thrown into an environment that is ending: what was to be thrown there is dropped, not fatal. */
 const ADDON_API = ['-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
+/** What the sources are written in; the rest of a command says how the result is to be. */
+const ADDON_LANGUAGE = ['-std=c++20', '-fno-exceptions', '-fno-rtti'];
+const PROBE_LANGUAGE = ['-std=c11'];
 const LIBRARIES = ['-lbpf', '-lnetfilter_queue', '-lmnl', '-lpthread'];
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'];
 /** What the BPF target needs at least: clang 10 has CO-RE relocations of flavours, 14 is Debian 12's. */
@@ -111,12 +114,19 @@ function compileStep(layout: Layout, source: string): Step {
   return {
     output,
     command: [
-      'g++', '-std=c++20', '-g', '-fPIC', '-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-fstack-protector-strong',
+      'g++', ...ADDON_LANGUAGE, '-g', '-fPIC', '-fvisibility=hidden', '-fstack-protector-strong',
       ...mode, ...WARNINGS, fromRoot(layout.root), ...ADDON_API, ...layout.headers.flatMap((folder) => ['-isystem', folder]), '-MMD', '-MF', dependencyFile, '-c', source, '-o', `${output}.tmp`,
     ],
     inputs: [source],
     dependencyFile,
   };
+}
+
+/** What an analyzer must be told of the addon's sources, the probe's and the BPF programs'. */
+export function analysisFlags(root: string): Readonly<Record<'addon' | 'probe' | 'bpf', readonly string[]>> {
+  const { headers } = layoutOf({ root, sanitize: false, log: () => undefined });
+  const [, ...bpf] = bpfCommand(root, process.arch === 'arm64' ? 'arm64' : 'x64', '-');
+  return { addon: [...ADDON_LANGUAGE, ...ADDON_API, ...headers.flatMap((folder) => ['-isystem', folder])], probe: PROBE_LANGUAGE, bpf };
 }
 
 function linkStep(layout: Layout, objects: readonly string[]): Step {
@@ -136,7 +146,7 @@ function probeStep(layout: Layout): Step {
   const mode = layout.sanitize ? [...SANITIZERS, '-O1'] : ['-O2', '-D_FORTIFY_SOURCE=2'];
   return {
     output,
-    command: ['gcc', '-std=c11', '-g', fromRoot(layout.root), '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
+    command: ['gcc', ...PROBE_LANGUAGE, '-g', fromRoot(layout.root), '-fPIE', '-pie', '-Wl,-z,relro,-z,now', '-fstack-protector-strong', ...mode, ...WARNINGS, source, '-o', `${output}.tmp`],
     inputs: [source],
   };
 }

@@ -20,13 +20,13 @@ export interface LintResult {
   readonly durationMs: number;
 }
 
-interface Finished {
+export interface Finished {
   readonly status: number;
   readonly output: string;
 }
 
 /** Runs a tool in the project's root; a tool that is not there has status 127. */
-function run(command: string, args: readonly string[]): Promise<Finished> {
+export function run(command: string, args: readonly string[]): Promise<Finished> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     const chunks: Buffer[] = [];

@@ -1,6 +1,6 @@
-/** Durable replacement of one file. */
+/** Replacement of one file: whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, renameSync, writeFileSync } from 'node:fs';
 import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -25,7 +25,7 @@ export class UnconfirmedWrite extends Error {
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array, mode: number, calls: FileCalls = CALLS): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+  const temporary = temporaryOf(path);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const file = await calls.open(temporary, flags, mode);
   try {
@@ -48,7 +48,18 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array, mode: num
   }
 }
 
-/** What `writeFileAtomic` calls its temporary files. */
+/** At once, for what need not outlive the machine: whoever reads finds the old content or the new one. Throws node's system error. */
+export function replaceFileNow(path: string, text: string, mode: number): void {
+  const temporary = temporaryOf(path);
+  writeFileSync(temporary, text, { mode, flag: 'wx' });
+  renameSync(temporary, path);
+}
+
+function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+}
+
+/** What temporary files are called. */
 const TEMPORARY = /^\..+\.[0-9a-f]{16}\.tmp$/;
 
 /** Removes what a power cut left of writes into `folder`; nobody else may be writing there. */

@@ -2,11 +2,11 @@
  * Which elements of sets are the helper's, in the run folder: port `SetMemory`. One line for each address, `inet filter wan_ips
  * 192.0.2.1`, so that bastion-rescue can take them out without the helper.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isIP } from 'node:net';
 import type { Logger, RememberedSet, SetFamily, SetMemory } from '../ports.ts';
+import { replaceFileNow } from './atomic-file.ts';
 import { checkTrustedFolder, readTrustedFile } from './trusted-file.ts';
 
 /** In the run folder; bastion-rescue reads it. */
@@ -49,11 +49,8 @@ export function createSetMemory({ runDir, logger }: { readonly runDir: string; r
     },
     save(sets) {
       const text = sets.flatMap(({ family, table, set, addresses }) => [...addresses].map((address) => `${family} ${table} ${set} ${address}\n`)).join('');
-      // It need not outlive the machine: a name that changes at once is enough.
-      const temporary = join(runDir, `.${SET_MEMORY_FILE}.${randomBytes(8).toString('hex')}.tmp`);
       mkdirSync(runDir, { recursive: true, mode: 0o755 });
-      writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
-      renameSync(temporary, path);
+      replaceFileNow(path, text, 0o600);
     },
   };
 }

@@ -18,7 +18,7 @@ static __always_inline int fill_dns(struct __sk_buff *skb, struct bastion_dns_ev
 	event->received = received;
 	event->length = length;
 	event->reserved = 0;
-	return bpf_skb_load_bytes(skb, offset, event->payload, length);
+	return (int)bpf_skb_load_bytes(skb, offset, event->payload, length);
 }
 
 /* `transport` is the offset of the UDP or TCP header. */

@@ -201,7 +201,7 @@ static __noinline int walk_directory(struct path *path, struct mnt_namespace *sp
 	walk.mount = (struct mount *)((char *)BPF_CORE_READ(path, mnt) - bpf_core_field_offset(struct mount, mnt));
 	bpf_loop(MAX_PATH_STEPS, directory_step, &walk, 0);
 	image->directory_length = walk.offset;
-	return walk.complete;
+	return (int)walk.complete;
 }
 
 /*

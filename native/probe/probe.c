@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * bastion-probe: one attempt to reach an address, for `bastionctl selftest`. It needs no rights and does nothing else.
  *

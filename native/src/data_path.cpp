@@ -294,7 +294,7 @@ std::string DataPath::interfaceName(uint32_t index) {
   if (known != names_.end()) return known->second;
   ifreq request{};
   request.ifr_ifindex = static_cast<int>(index);
-  const std::string name = ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+  std::string name = ioctl(control_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
   if (names_.size() < namesLimit) names_.emplace(index, name);
   return name;
 }

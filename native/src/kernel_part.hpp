@@ -174,9 +174,9 @@ class KernelPart {
   std::unique_ptr<Lineage> lineage_;
   /// The machine's mount namespace and this process's, which a hardened unit has for itself.
   std::array<uint32_t, 2> homeNamespaces_{};
-  BoundedTable<bastion_executable, std::string> paths_{2 * BASTION_MAX_SEEN};
+  BoundedTable<bastion_executable, std::string> paths_{size_t{2} * BASTION_MAX_SEEN};
   /// What was told from other mount namespaces: containers, and whatever a user arranged.
-  BoundedTable<bastion_executable, std::string> otherPaths_{2 * BASTION_MAX_SEEN};
+  BoundedTable<bastion_executable, std::string> otherPaths_{size_t{2} * BASTION_MAX_SEEN};
 };
 
 }  // namespace bastion

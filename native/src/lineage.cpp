@@ -21,7 +21,7 @@ constexpr std::array tracepoints = {"on_fork", "on_exec", "on_exit"};
 constexpr const char* adopter = "adopt_process";
 constexpr size_t maxArguments = 8;
 /// A chain is cut at twice its length; what grows while it is read may be longer.
-constexpr size_t maxImages = 3 * BASTION_CHAIN;
+constexpr size_t maxImages = size_t{3} * BASTION_CHAIN;
 /// Each run takes in at least one more generation, mostly all of them: numbers of processes grow from parent to child.
 constexpr int adoptionRuns = 16;
 

@@ -70,6 +70,7 @@ bool makePinFolders(const PinFolders& folders) {
 void emptyPinFolder(const std::string& folder, const std::function<bool(const std::string&)>& keep) {
   DIR* directory = opendir(folder.c_str());
   if (directory == nullptr) return;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe on a stream that no other thread has
   while (const dirent* entry = readdir(directory)) {
     if (entry->d_name[0] != '.' && !(keep && keep(entry->d_name))) unlinkat(dirfd(directory), entry->d_name, 0);
   }

@@ -130,6 +130,7 @@ template <class Visit>
 void eachNumber(const std::string& folder, Visit visit) {
   DIR* directory = opendir(folder.c_str());
   if (directory == nullptr) return;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe on a stream that no other thread has
   while (const dirent* entry = readdir(directory)) {
     if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
     if (!visit(dirfd(directory), entry->d_name)) break;

@@ -228,8 +228,10 @@ void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subj
   flow.interfaceIndex = packet.interfaceIndex;
   flow.length = packet.length;
   const bastion_destination& to = parsed.tuple.destination;
-  if (to.protocol == IPPROTO_UDP && ntohs(to.port) == dnsPort)
-    flow.payload.assign(parsed.payload.begin(), parsed.payload.begin() + std::min(parsed.payload.size(), maxPayload));
+  if (to.protocol == IPPROTO_UDP && ntohs(to.port) == dnsPort) {
+    const auto kept = parsed.payload.first(std::min(parsed.payload.size(), maxPayload));
+    flow.payload.assign(kept.begin(), kept.end());
+  }
   HeldFlow& stored = held_.insert(std::move(flow));
   if (!held_.addPacket(stored, {packet.id, packet.mark})) {
     held_.take(stored.id);

@@ -86,7 +86,7 @@ std::optional<ProcessRecord> Resolver::holderOf(const ResolveJob& job, const Can
     cookie = socket.cookie;
   }
   if (!holder || !sameSockets(candidates.sockets, findSockets(job.tuple, job.cookie, job.interfaceIndex))) return std::nullopt;
-  const auto again = readProcess(holder->pid);
+  auto again = readProcess(holder->pid);
   if (!again || !sameProcess(*holder, *again)) return std::nullopt;
   return again;
 }

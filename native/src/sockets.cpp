@@ -55,6 +55,7 @@ std::vector<FoundSocket> choose(const std::vector<DiagSocket>& rows, const basti
   if (ranked.size() > maxCandidates) return {};
   std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<FoundSocket> sockets;
+  sockets.reserve(ranked.size());
   for (const auto& [value, socket] : ranked) sockets.push_back(socket);
   return sockets;
 }

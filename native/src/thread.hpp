@@ -27,7 +27,8 @@ class Thread {
     };
     const int error = pthread_create(&thread_, nullptr, run, given.get());
     if (error != 0) return error;
-    given.release();
+    // The thread owns it.
+    static_cast<void>(given.release());
     running_ = true;
     return 0;
   }

@@ -8,7 +8,7 @@ namespace bastion {
 namespace {
 
 /// From here on, programs that are silent leave the kernel's table.
-constexpr size_t crowded = BASTION_MAX_TRAFFIC / 4 * 3;
+constexpr size_t crowded = size_t{BASTION_MAX_TRAFFIC} / 4 * 3;
 
 constexpr bastion_traffic_key nobody{{}, noUid, 0};
 

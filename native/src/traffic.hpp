@@ -29,7 +29,7 @@ class TrafficTable {
   };
   Total* totalOf(const bastion_traffic_key& key);
 
-  static constexpr size_t limit = 2 * BASTION_MAX_TRAFFIC;
+  static constexpr size_t limit = size_t{2} * BASTION_MAX_TRAFFIC;
   std::unordered_map<bastion_traffic_key, Total, ByteHash<bastion_traffic_key>, ByteEqual<bastion_traffic_key>> totals_;
   /// Of programs that found no room here.
   bastion_traffic others_{};

@@ -70,7 +70,7 @@ std::string Reader::text(Napi::Value object, const char* name, size_t limitBytes
 std::string Reader::textOf(Napi::Value value, const char* name, size_t limitBytes) {
   if (!ok_) return "";
   const bool isText = value.IsString();
-  const std::string text = isText ? value.As<Napi::String>().Utf8Value() : "";
+  std::string text = isText ? value.As<Napi::String>().Utf8Value() : "";
   if (!isText || text.size() > limitBytes) {
     fail(std::string(name) + ": a text of at most " + std::to_string(limitBytes) + " bytes is expected");
     return "";

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ROOT } from '../lab/process.ts';
 
 /** What people read; paths below the repository. */
-export const GUIDES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()];
+export const GUIDES = ['README.md', 'SECURITY.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()];
 
 /** A fenced code block. */
 export interface Block {

@@ -23,6 +23,8 @@ export const PACKAGES = {
     'gnome-shell', 'gnome-shell-extension-appindicator', 'gjs', 'libgl1-mesa-dri', 'xfce4-panel', 'xfwm4', 'xfce4-notifyd',
     'systemd-container', 'mmdebstrap', 'debhelper', 'dpkg-dev', 'lintian', 'flatpak', 'flatpak-builder',
   ],
+  // Asked for by `npm run analyze` alone.
+  analyze: ['clang-tidy'],
 };
 
 /** Packages that only tests use are not asked for again sooner than this after a failure. */
@@ -126,13 +128,15 @@ async function installGroup(prefix, groups, log, doing) {
 }
 
 /**
- * Installs what is missing of all groups. What only tests use may be missing: it is named, and tried again a day later.
- * Without root the command for an administrator is told, and the steps that need a package say so when they must run.
+ * Installs what is missing of the groups that everything needs and of `more`. What only tests use may be missing: it is named, and
+ * tried again a day later. Without root the command for an administrator is told, and the steps that need a package say so when
+ * they must run.
  */
-export async function ensurePackages(doing) {
-  const missing = await missingPackages(['build', 'run', 'test']);
+export async function ensurePackages(doing, more = []) {
+  const always = ['build', 'run', ...more];
+  const missing = await missingPackages([...always, 'test']);
   if (missing.length === 0) return null;
-  const needed = await missingPackages(['build', 'run']);
+  const needed = await missingPackages(always);
   if (needed.length === 0 && failedLately()) return `without ${list(missing)} (only tests use them)`;
   if ((await capture('apt-get', ['--version'])).status !== 0) {
     throw new SetupError('this system has no apt-get; install what Debian calls so', { mend: installCommand(missing) });
@@ -144,8 +148,8 @@ export async function ensurePackages(doing) {
     return `${String(missing.length)} missing, going on without them`;
   }
   const log = logFile('packages');
-  const neededCount = await installGroup(prefix, ['build', 'run'], log, doing);
-  const left = await missingPackages(['build', 'run']);
+  const neededCount = await installGroup(prefix, always, log, doing);
+  const left = await missingPackages(always);
   if (left.length > 0) {
     throw new SetupError(`apt-get could not install ${list(left)}`, {
       log, mend: `sudo apt-get update && sudo ${installCommand(left)}`,

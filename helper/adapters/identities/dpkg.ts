@@ -95,7 +95,8 @@ export class Packages {
   /** Source: proc(5), locks: `1: POSIX  ADVISORY  WRITE 4711 fe:00:402116 0 EOF`. The lock file is readable for root alone. */
   #isLocked(): boolean {
     const { ino } = statSync(join(this.#database, 'lock'), { bigint: true });
-    return new RegExp(`^\\d+: POSIX +ADVISORY +WRITE +-?\\d+ [0-9a-f]+:[0-9a-f]+:${String(ino)} `, 'mu').test(readFileSync('/proc/locks', 'latin1'));
+    const locks = readFileSync('/proc/locks', 'latin1').matchAll(/^\d+: POSIX +ADVISORY +WRITE +-?\d+ [0-9a-f]+:[0-9a-f]+:(\d+) /gmu);
+    return [...locks].some(([, inode]) => inode === String(ino));
   }
 
   async #current(): Promise<{ readonly paths: PathIndex; readonly diversions: readonly Diversion[] } | null> {

@@ -51,8 +51,9 @@ async function secrets({ probe, hostName, userName }: ReportSources): Promise<Pr
 async function distribution(probe: Probe): Promise<string> {
   const found = await probe.readText('/etc/os-release');
   const text = typeof found === 'object' ? found.text : '';
-  const value = (key: string): string => new RegExp(`^${key}="?([A-Za-z0-9._-]{1,40})"?$`, 'm').exec(text)?.[1] ?? '-';
-  return `${value('ID')} ${value('VERSION_ID')}`;
+  const [, id = '-'] = /^ID="?([A-Za-z0-9._-]{1,40})"?$/m.exec(text) ?? [];
+  const [, version = '-'] = /^VERSION_ID="?([A-Za-z0-9._-]{1,40})"?$/m.exec(text) ?? [];
+  return `${id} ${version}`;
 }
 
 async function journal(probe: Probe, secret: PrivateWords): Promise<readonly string[]> {
