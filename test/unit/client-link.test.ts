@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ClientEvents } from '../../helper/contract/client-events.ts';
 import { HelperLink, NotConnectedError, clientError } from '../../helper/contract/client-link.ts';
 import { string, u32 } from '../../helper/contract/codec.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
@@ -233,5 +234,18 @@ test('the system bus is the one that the environment names, or the usual one', (
   } finally {
     if (before === undefined) Reflect.deleteProperty(process.env, name);
     else process.env[name] = before;
+  }
+});
+
+test('a listener that throws is told as a warning, and those beside it hear all the same', async () => {
+  for (const [thrown, told] of [[new Error('a bug'), 'a bug'], ['a text', 'a text']] as const) {
+    const events = new ClientEvents();
+    const warned = once(process, 'warning');
+    let heard = 0;
+    events.on('rulesChanged', () => { throw thrown as Error; });
+    events.on('rulesChanged', () => { heard += 1; });
+    events.emit('rulesChanged');
+    const [warning] = await warned as [Error];
+    assert.deepEqual([warning.message, heard], [told, 1]);
   }
 });

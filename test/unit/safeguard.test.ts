@@ -153,3 +153,13 @@ test('safeguard: it is looked at when the first of its limits may be quiet, and 
   assert.equal(safeguard.look(late), true);
   assert.equal(safeguard.state(late), null);
 });
+
+test('safeguard: of two limits the one that may be quiet first is looked at first, in either order', () => {
+  const safeguard = new Safeguard({ ...DEFAULT_LIMITS, perApp: 2 });
+  send(safeguard, 9, 9, START, () => ['/usr/bin/first', 1000]);
+  const early = safeguard.nextLookNs();
+  send(safeguard, 9, 9, START + 100n * MS, () => ['/usr/bin/second', 1000]);
+  assert.equal(safeguard.nextLookNs(), early);
+  const since = safeguard.state(START + 200n * MS)?.trips.map(({ application, sinceNs }) => [application, sinceNs < START + 100n * MS]);
+  assert.deepEqual(new Map(since as [string, boolean][]), new Map([['/usr/bin/first', true], ['/usr/bin/second', false]]));
+});
