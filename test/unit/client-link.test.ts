@@ -175,7 +175,7 @@ test('connectBus: a server that asks for data gets an empty one; a refusal, an e
   assert.equal(bus.uniqueName, ':1.1');
   bus.close();
   await assert.rejects(bus.callBus('GetId'), { errorName: BUS_ERRORS.disconnected });
-  assert.equal(bus.signal({ path: '/a', interface: 'a.b', member: 'S' }), false);
+  assert.equal(bus.signal({ path: '/a', interface: 'a.b', member: 'S', signature: '', body: [] }), false);
   await assert.rejects(connectBus({ stream: new BusStandIn('REJECTED EXTERNAL\r\n').near }), /does not accept this user/u);
   await assert.rejects(connectBus({ stream: new BusStandIn('x'.repeat(2000)).near }), /no D-Bus server/u);
   const gone = new BusStandIn('');

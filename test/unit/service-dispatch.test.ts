@@ -1,7 +1,7 @@
 /** What the dispatcher refuses, in which words, and what it never lets happen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { string } from '../../helper/contract/codec.ts';
+import { array, string } from '../../helper/contract/codec.ts';
 import { BastionError, errorName } from '../../helper/contract/errors.ts';
 import { INTERFACES } from '../../helper/contract/names.ts';
 import { BUS_ERRORS, Variant, connectBus } from '../../helper/contract/transport.ts';
@@ -26,8 +26,8 @@ interface Rig {
   readonly log: { readonly level: string; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[];
   readonly callers: Callers;
   /** Calls as a connection and waits for the answer. */
-  ask(change: Partial<Wanted>): Promise<IncomingMessage>;
-  send(change: Partial<Wanted>): number;
+  readonly ask: (change: Partial<Wanted>) => Promise<IncomingMessage>;
+  readonly send: (change: Partial<Wanted>) => number;
 }
 
 interface Wanted {
@@ -132,7 +132,7 @@ test('arguments of another form, too long or beyond the budget are refused befor
 });
 
 test('a body that cannot be read is a wrong argument, and is not in the journal as a failure', async () => {
-  const many = method({ input: [{ signature: 'as', encode: (value) => value, decode: () => 0 }], names: [], output: [], run: () => [] });
+  const many = method({ input: [array(string)], names: [], output: [], run: () => [] });
   const { ask, log } = await rig({ Ping: many }, yes, 20);
   assert.equal((await ask({ signature: 'as', body: [Array.from({ length: 50 }, () => 'x')] })).errorName, INVALID);
   assert.deepEqual(log, []);

@@ -7,6 +7,7 @@ import type { FlowRecord, ProfileView } from '../../helper/engine-api.ts';
 import type { HistoryTotal } from '../../helper/ports.ts';
 import { flowRow } from '../../helper/service/activity.ts';
 import { helperInterface } from '../../helper/service/helper.ts';
+import { Insights } from '../../helper/service/insight.ts';
 import type { Call, ServedInterface } from '../../helper/service/method.ts';
 import { networkInterfaceOf } from '../../helper/service/network.ts';
 import { rulesInterface } from '../../helper/service/rules.ts';
@@ -14,7 +15,7 @@ import type { Control } from '../../helper/service/service.ts';
 import { applicationName, protocolWord } from '../../helper/service/text.ts';
 import { historyRows, totalsRows, totalsWanted } from '../../helper/service/totals.ts';
 import { UNKNOWN_UID, inRange } from '../../helper/service/wire-types.ts';
-import { MemoryEngine, flowRecord, ruleRow, trafficTotal } from '../contract/memory-engine.ts';
+import { MemoryEngine, MemoryInsight, flowRecord, ruleRow, trafficTotal } from '../contract/memory-engine.ts';
 import { ETH0, MemoryNetwork } from '../contract/memory-network.ts';
 
 const ROOT = { name: ':1.5', uid: 0, pid: 50 };
@@ -83,7 +84,7 @@ test('profiles are listed, and chosen by id or left to the network', async () =>
 test('a group is switched as a whole, and its dialog says which and how', async () => {
   const engine = new MemoryEngine();
   engine.rows.set('a', { ...ruleRow('a'), group: 'games' });
-  const rules = rulesInterface(engine, control, { methods: {} } as Parameters<typeof rulesInterface>[2]);
+  const rules = rulesInterface(engine, control, new Insights(new MemoryInsight()));
   await ask(rules, 'SetGroup', 'games', false);
   assert.deepEqual(engine.done.filter((one) => one.startsWith('group')), ['group games false']);
   await assert.rejects(ask(rules, 'SetGroup', 'none', true), { code: 'NotFound' });
