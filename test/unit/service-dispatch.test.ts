@@ -145,7 +145,7 @@ test('a bug’s own words are for the journal alone; what the disk refuses is to
     Reload: new BastionError('Failed', 'The rules could not be written.', { cause: full }),
     Profiles: 'not even an error',
   };
-  const { ask, log } = await rig(Object.fromEntries(Object.entries(methods).map(([name, error]) => [name, simple(() => { throw error; })])));
+  const { ask, log } = await rig(Object.fromEntries(Object.entries(methods).map(([name, error]) => [name, simple(() => { throw error as Error; })])));
   const plain = 'The helper could not do this; its journal says why.';
   const way = 'The disk is full: make room, then try again. (ENOSPC)';
   assert.deepEqual((await ask({})).body(), [`${plain} ${way}`]);
