@@ -108,7 +108,7 @@ export class Safeguard {
   #all = new Counter('all', null, null);
   readonly #users = new Map<string, Counter>();
   readonly #applications = new Map<string, Counter>();
-  readonly #tripped = new Set<Counter>();
+  readonly #tripped = new Map<Counter, BootNs>();
   #sinceNs: BootNs | null = null;
   #refused = 0;
   #begins = 0;
@@ -140,7 +140,7 @@ export class Safeguard {
     own.refused += 1;
     this.#refused += 1;
     this.#everRefused += 1;
-    this.#tripped.add(over);
+    if (!this.#tripped.has(over)) this.#tripped.set(over, nowNs);
     if (this.#sinceNs !== null) return 'refused';
     this.#sinceNs = nowNs;
     this.#begins += 1;
@@ -150,7 +150,7 @@ export class Safeguard {
   /** Takes back what has been quiet for long enough; nothing else does, so that whoever looks can tell. True: the safeguard has ended. */
   look(nowNs: BootNs): boolean {
     if (this.#sinceNs === null) return false;
-    for (const counter of this.#tripped) {
+    for (const counter of this.#tripped.keys()) {
       if (nowNs < counter.endsNs(this.#quietNs)) continue;
       counter.reset();
       this.#tripped.delete(counter);
@@ -163,7 +163,7 @@ export class Safeguard {
   /** When it may be over; null while it is not on. */
   nextLookNs(): BootNs | null {
     let next: BootNs | null = null;
-    for (const counter of this.#tripped) {
+    for (const counter of this.#tripped.keys()) {
       const endsNs = counter.endsNs(this.#quietNs);
       if (next === null || endsNs < next) next = endsNs;
     }
@@ -184,7 +184,7 @@ export class Safeguard {
   state(nowNs: BootNs): SafeguardState | null {
     const sinceNs = this.#sinceNs;
     if (sinceNs === null) return null;
-    const trips = [...this.#tripped].map((counter) => counter.trip(counter.trippedNs ?? sinceNs));
+    const trips = [...this.#tripped].map(([counter, trippedNs]) => counter.trip(trippedNs));
     return {
       sinceNs,
       trips: trips.sort((one, other) => WIDTH[other.scope] - WIDTH[one.scope] || other.rate - one.rate).slice(0, OFFENDERS),

@@ -126,3 +126,40 @@ test('safeguard: more programs than it can count push out the quietest, are coun
   assert.equal(counted(more, 'admitted'), 200);
   assert.ok((safeguard.state(START + 990n * MS)?.offenders.length ?? 0) <= OFFENDERS);
 });
+
+test('safeguard: a quiet program makes room for a new one, and one whose limit was passed never does', () => {
+  const safeguard = new Safeguard({ ...DEFAULT_LIMITS, perApp: 2, perUid: 1_000_000, all: 1_000_000 });
+  send(safeguard, 3, 3, START, () => ['/usr/bin/noisy', 1000]);
+  send(safeguard, 2, 2, START + 3n * MS, () => ['/usr/bin/quiet', 1000]);
+  send(safeguard, APPLICATIONS, 500, START + 5n * MS, (index) => [`/p${String(index)}`, 1000]);
+  const nowNs = START + 600n * MS;
+  // It was pushed out, so it counts from nothing; were it still there, this would be its third within a second.
+  assert.equal(safeguard.take('/usr/bin/quiet', 1000, nowNs), 'admitted');
+  assert.equal(safeguard.take('/usr/bin/noisy', 1000, nowNs), 'refused');
+});
+
+test('safeguard: it is looked at when the first of its limits may be quiet, and ends with the last', () => {
+  const safeguard = new Safeguard({ ...DEFAULT_LIMITS, perApp: 2 });
+  assert.deepEqual([safeguard.look(START), safeguard.nextLookNs(), safeguard.state(START)], [false, null, null]);
+  send(safeguard, 9, 9, START, () => ['/usr/bin/first', 1000]);
+  send(safeguard, 9, 9, START + 100n * MS, () => ['/usr/bin/second', 1000]);
+  send(safeguard, 1, 1, START + 200n * MS, () => ['/usr/bin/first', 1000]);
+  const early = safeguard.nextLookNs();
+  assert.ok(early !== null);
+  assert.equal(safeguard.look(early), false);
+  const late = safeguard.nextLookNs();
+  assert.ok(late !== null && late > early);
+  assert.deepEqual(safeguard.state(late)?.trips.map(({ application }) => application), ['/usr/bin/first']);
+  assert.equal(safeguard.look(late), true);
+  assert.equal(safeguard.state(late), null);
+});
+
+test('safeguard: of two limits the one that may be quiet first is looked at first, in either order', () => {
+  const safeguard = new Safeguard({ ...DEFAULT_LIMITS, perApp: 2 });
+  send(safeguard, 9, 9, START, () => ['/usr/bin/first', 1000]);
+  const early = safeguard.nextLookNs();
+  send(safeguard, 9, 9, START + 100n * MS, () => ['/usr/bin/second', 1000]);
+  assert.equal(safeguard.nextLookNs(), early);
+  const since = safeguard.state(START + 200n * MS)?.trips.map(({ application, sinceNs }) => [application, sinceNs < START + 100n * MS]);
+  assert.deepEqual(new Map(since as [string, boolean][]), new Map([['/usr/bin/first', true], ['/usr/bin/second', false]]));
+});

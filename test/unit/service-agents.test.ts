@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Session, Sessions } from '../../helper/ports.ts';
 import { Activity, SUBSCRIBER_LIMITS } from '../../helper/service/activity.ts';
-import { AGENT_LIMITS, Agents } from '../../helper/service/agents.ts';
+import { AGENT_LIMITS, Agents, REGISTRATION_LIMITS } from '../../helper/service/agents.ts';
 import type { Caller } from '../../helper/service/callers.ts';
 import { MemoryEngine } from '../contract/memory-engine.ts';
 
@@ -23,11 +23,11 @@ function caller(pid: number, uid = Math.trunc(pid / 1000)): Caller {
   return { name: `:1.${String(pid)}`, uid, pid };
 }
 
-function agents(isThere = true): Agents {
+function agents(isThere = true, bootNs = (): bigint => 0n): Agents {
   return new Agents({
     sessions: manySessions,
     processes: { ancestors: () => [], alive: () => true, executable: () => null, commandLine: () => [] },
-    clock: { bootNs: () => 0n, wallMs: () => 1 },
+    clock: { bootNs, wallMs: () => 1 },
     logger: { log: () => undefined, setLevel: () => undefined },
     trustedAgents: [],
     isThere: () => isThere,
@@ -51,6 +51,25 @@ test('Agents: the same connection registers once, however often it asks', async 
   const first = await table.register(caller(1_000_000), 'desktop');
   assert.equal(await table.register(caller(1_000_000), 'other'), first);
   assert.equal(table.all.length, 1);
+});
+
+test('Agents: a user whose agents come and go too often waits for a minute, root and others do not', async () => {
+  let nowNs = 0n;
+  const table = agents(true, () => nowNs);
+  const comeAndGo = async (pid: number, uid?: number): Promise<void> => {
+    await table.register(caller(pid, uid), '');
+    table.remove(caller(pid).name);
+  };
+  for (let index = 0; index < REGISTRATION_LIMITS.perUid; index += 1) await comeAndGo(1_000_000);
+  await assert.rejects(comeAndGo(1_000_000), { code: 'LimitReached', message: /came and went too often/u });
+  await comeAndGo(2_000_000);
+  for (let index = 0; index <= REGISTRATION_LIMITS.perUid; index += 1) await comeAndGo(3_000_000, 0);
+  nowNs = BigInt(REGISTRATION_LIMITS.windowMs) * 1_000_000n;
+  await comeAndGo(1_000_000);
+});
+
+test('Agents: a caller whose process the bus does not know stands for its user', async () => {
+  assert.equal((await agents().register({ name: ':1.9', uid: 1000, pid: 0 }, '')).session, 'uid:1000');
 });
 
 test('Agents: a process of another user inside a session does not stand for that session', async () => {

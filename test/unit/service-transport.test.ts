@@ -81,6 +81,17 @@ test('body: refuses more values than the budget', () => {
   assert.equal(read(many, many.length, { ...LIMITS, maxValues: 3000 }).messages[0]?.body().length, 1);
 });
 
+test('body: refuses a text or a list that says to be longer than its message, and a signature that is none', () => {
+  for (const [signature, value] of [['s', 'abc'], ['au', [1]]] as const) {
+    const bytes = call(signature, [value]);
+    bytes.writeUInt32LE(4000, bytes.length - 8);
+    assert.throws(() => read(bytes).messages[0]?.body(), { name: 'WireError', message: /longer than its message/u });
+  }
+  const bytes = call('u', [5]);
+  bytes.write('?', bytes.indexOf(Buffer.from([1, 0x75, 0])) + 1);
+  assert.throws(() => read(bytes).messages[0]?.body(), WireError);
+});
+
 test('body: refuses a dictionary that has one key twice', () => {
   const bytes = call('a{sv}', [{ aa: new Variant('u', 1), ab: new Variant('u', 2) }]);
   const at = bytes.lastIndexOf('ab');
