@@ -4,7 +4,7 @@
  * the mode is kept. `bastion=off` on the kernel command line is the same as if somebody had turned it off before the helper's
  * first start.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { BastionError } from './contract/errors.ts';
 
@@ -22,8 +22,9 @@ export interface OffSwitchDeps {
   onError(error: unknown): void;
 }
 
+/** What is there by another name is not emptied, a link not followed, and a FIFO not waited for. */
 function touch(path: string): void {
-  closeSync(openSync(path, 'w', 0o600));
+  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600));
 }
 
 function hasWord(commandLineFile: string): boolean {
@@ -76,7 +77,7 @@ export class OffSwitch {
 
   /** `onTrial`: `trialOver` may come later. */
   async turnOn(onTrial: boolean): Promise<void> {
-    if (!onTrial) rmSync(this.#marker, { force: true });
+    if (!onTrial) rmSync(this.#marker, { force: true, recursive: true });
     this.#off = false;
     await this.#deps.attach();
   }
