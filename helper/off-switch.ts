@@ -22,8 +22,9 @@ export interface OffSwitchDeps {
   onError(error: unknown): void;
 }
 
+/** What is there by another name is not emptied, a link not followed, and a FIFO not waited for. */
 function touch(path: string): void {
-  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
+  closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600));
 }
 
 function hasWord(commandLineFile: string): boolean {
@@ -76,7 +77,7 @@ export class OffSwitch {
 
   /** `onTrial`: `trialOver` may come later. */
   async turnOn(onTrial: boolean): Promise<void> {
-    if (!onTrial) rmSync(this.#marker, { force: true });
+    if (!onTrial) rmSync(this.#marker, { force: true, recursive: true });
     this.#off = false;
     await this.#deps.attach();
   }

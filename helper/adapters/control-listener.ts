@@ -3,17 +3,19 @@
  * of anything else, and taken away again. What an earlier helper left there is known by its inode, which the run folder keeps.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, mkdir, readFile, rm, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, rm, unlink } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { faultSentence } from '../contract/system-faults.ts';
 import { writeFileAtomic } from './atomic-file.ts';
-import { checkTrustedFolder, errorCodeOf } from './trusted-file.ts';
+import { checkTrustedFolder, errorCodeOf, readTrustedFile } from './trusted-file.ts';
 
 /** In the run folder: what is ours at which path. */
 const RECORD_FILE = 'control-socket.json';
+/** It has two paths. */
+const RECORD_BYTES = 64 * 1024;
 /** The folder in which it is made ready, beside its place. */
 const READY_FOLDER = /^\.bastion-[0-9a-f]{6}$/;
 const MODE = 0o600;
@@ -169,7 +171,9 @@ async function forget(runDir: string): Promise<void> {
 /** The run folder is the helper's own; still, what is there names files that are removed. */
 async function readRecord(runDir: string): Promise<Recorded | null> {
   try {
-    const value: unknown = JSON.parse(await readFile(join(runDir, RECORD_FILE), 'utf8'));
+    const outcome = await readTrustedFile(join(runDir, RECORD_FILE), RECORD_BYTES);
+    if (!outcome.ok) return null;
+    const value: unknown = JSON.parse(outcome.value.toString('utf8'));
     if (typeof value !== 'object' || value === null || !('path' in value) || !('ready' in value) || !('inode' in value)) return null;
     const { path, ready, inode } = value;
     if (typeof path !== 'string' || !path.startsWith('/') || typeof ready !== 'string' || !READY_FOLDER.test(ready)) return null;

@@ -1,7 +1,7 @@
 /** polkit as the authority. Whatever is not a clear yes refuses: no polkit, no answer, an answer that cannot be read. */
 import { BastionError } from '../contract/errors.ts';
 import type { BusConnection } from '../contract/transport.ts';
-import { BusError, Variant } from '../contract/transport.ts';
+import { BusError, BusTimeout, Variant } from '../contract/transport.ts';
 import type { Authority, Logger } from '../ports.ts';
 
 const POLKIT = {
@@ -34,8 +34,6 @@ export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs =
   return {
     async isAuthorized(subject, action, details, interactive) {
       counter += 1;
-      const limitMs = interactive ? dialogMs : CHECK_TIMEOUT_MS;
-      const startMs = performance.now();
       const cancellation = `bastion-${String(process.pid)}-${String(counter)}`;
       try {
         const [result] = await bus.call({
@@ -49,7 +47,7 @@ export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs =
             interactive ? ALLOW_USER_INTERACTION : 0,
             cancellation,
           ],
-          timeoutMs: limitMs,
+          timeoutMs: interactive ? dialogMs : CHECK_TIMEOUT_MS,
         });
         return isYes(result);
       } catch (error: unknown) {
@@ -62,7 +60,7 @@ export function polkitAuthority(bus: BusConnection, logger: Logger, { dialogMs =
         // A dialog that nobody waits for any more must not stay on the screen.
         if (interactive && !bus.closed) cancel(cancellation).catch(() => undefined);
         // Nobody gave the password; polkit itself may be well.
-        if (interactive && performance.now() - startMs >= limitMs) return false;
+        if (interactive && error instanceof BusTimeout) return false;
         throw new BastionError('Failed', NO_ANSWER, { cause: error });
       }
     },

@@ -56,6 +56,13 @@ export class BusError extends Error {
   }
 }
 
+/** Nobody answered in time, whether there is somebody or not. */
+export class BusTimeout extends BusError {
+  constructor(timeoutMs: number) {
+    super(BUS_ERRORS.noReply, `no answer within ${String(timeoutMs)} ms`);
+  }
+}
+
 export interface BusOptions {
   /** D-Bus address; the system bus when absent. */
   readonly address?: string | undefined;
@@ -177,7 +184,7 @@ export class BusConnection {
       const flags = (interactive ? FLAG.interactive : 0) | (noAutoStart ? FLAG.noAutoStart : 0);
       const serial = this.#write({ type: MESSAGE.call, flags, ...fields });
       const expired = (): void => {
-        this.#settle(serial)?.reject(new BusError(BUS_ERRORS.noReply, `no answer within ${String(timeoutMs)} ms`));
+        this.#settle(serial)?.reject(new BusTimeout(timeoutMs));
       };
       const timer = Number.isFinite(timeoutMs) ? setTimeout(expired, timeoutMs) : null;
       this.#pending.set(serial, { resolve, reject, timer });
