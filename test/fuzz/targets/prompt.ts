@@ -31,12 +31,14 @@ function textsOf(input: Buffer): readonly string[] {
   return texts;
 }
 
+type OptionalText = 'script' | 'package' | 'flatpak' | 'snap' | 'appimage' | 'forwarded_from' | 'container' | 'image' | 'by_name' | 'pattern' | 'named_by' | 'sha256';
+
 /** The first text chooses which of the optional ones are there. */
 function promptFrom(input: Buffer): PromptInfo {
   const [choice = '', ...texts] = textsOf(input);
   const bits = choice.codePointAt(0) ?? 0;
   const text = (at: number): string => texts[at % Math.max(texts.length, 1)] ?? '';
-  const given = (bit: number, key: keyof PromptInfo, at: number): Partial<PromptInfo> => ((bits & (1 << bit)) === 0 ? {} : { [key]: text(at) });
+  const given = (bit: number, key: OptionalText, at: number): Partial<Pick<PromptInfo, OptionalText>> => ((bits & (1 << bit)) === 0 ? {} : { [key]: text(at) });
   const scopes = ['host', 'domain', 'port', 'any'] as const;
   return promptOf({
     path: text(0), command: text(1), destination: text(2), address: text(3), user: text(4), application: text(5), protocol: text(6), names: [text(2), text(7)],
