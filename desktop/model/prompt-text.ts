@@ -68,7 +68,7 @@ function lookupPhrase(prompt: PromptInfo, scope: 'host' | 'domain', lifetime: Pr
   if (lifetime === 'once') return showHost(prompt.destination).name;
   if (scope === 'domain') return fill(_('{host} on any port'), { host: domainWords(prompt) });
   return prompt.by_name === undefined
-    ? fill(_('the name server {address}'), { address: prompt.address })
+    ? fill(_('the name server {address}'), { address: visible(prompt.address, 64) })
     : fill(_('{host} on any port'), { host: showHost(prompt.by_name).name });
 }
 

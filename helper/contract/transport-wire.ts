@@ -166,12 +166,19 @@ function toValue(type: TypeNode, value: unknown): unknown {
 function decodeBody(signature: string, bytes: Buffer | null, endian: number, maxValues: number): readonly unknown[] {
   if (bytes === null) throw new WireError('the message is too long');
   if (signature === '' || bytes.length === 0) return [];
-  try {
+  return decoded('the message', () => {
     const values = new BoundedBuffer(bytes, endian, maxValues).read(signature);
     return signatures.parseSignature(signature).map((type, index) => toValue(type, values[index]));
+  });
+}
+
+/** What the library throws for bytes that do not fit says nothing to callers. */
+function decoded<T>(what: string, read: () => T): T {
+  try {
+    return read();
   } catch (error: unknown) {
     if (error instanceof WireError) throw error;
-    throw new WireError('the message cannot be decoded', { cause: error });
+    throw new WireError(`${what} cannot be decoded`, { cause: error });
   }
 }
 
@@ -184,7 +191,7 @@ const HEADER_TYPE: TypeNode = {
 function decodeFields(bytes: Buffer, endian: number, sizeBytes: number): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
   const reader = new BoundedBuffer(bytes, endian, HEADER_VALUES);
-  for (const field of reader.readArray(HEADER_TYPE, sizeBytes)) {
+  for (const field of decoded('the header', () => reader.readArray(HEADER_TYPE, sizeBytes))) {
     const [code, variant] = listOf(field);
     const name = FIELDS[Number(code)];
     if (name !== undefined) found.set(name, listOf(listOf(variant)[1])[0]);

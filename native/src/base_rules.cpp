@@ -11,6 +11,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "common.hpp"
+#include "netlink.hpp"
 
 namespace bastion {
 
@@ -57,11 +58,11 @@ int readAnswer(int fd, uint32_t sequence) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
     int left = static_cast<int>(got);
-    for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer); mnl_nlmsg_ok(message, left);
+    for (auto* message = reinterpret_cast<const nlmsghdr*>(buffer); isWhole(message, left);
          message = mnl_nlmsg_next(message, &left)) {
-      if (message->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(message) < sizeof(nlmsgerr)) continue;
-      const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
-      if (answer->error != 0 || message->nlmsg_seq == sequence) return -answer->error;
+      if (message->nlmsg_type != NLMSG_ERROR) continue;
+      const int error = errorOf(message);
+      if (error != 0 || message->nlmsg_seq == sequence) return error;
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 
 #include "common.hpp"
+#include "netlink.hpp"
 
 namespace bastion {
 
@@ -75,7 +76,7 @@ void receive(int fd, std::vector<char>& buffer, uint32_t sequence, Answers& answ
     if (from.nl_pid != 0) continue;
     int left = static_cast<int>(got);
     const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    for (; mnl_nlmsg_ok(message, left) && !answers.done && !answers.failed; message = mnl_nlmsg_next(message, &left))
+    for (; isWhole(message, left) && !answers.done && !answers.failed; message = mnl_nlmsg_next(message, &left))
       if (message->nlmsg_seq == sequence) take(message, answers);
   }
 }

@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 
 #include "link_dump.hpp"
+#include "netlink.hpp"
 
 namespace bastion {
 
@@ -151,7 +152,7 @@ LinkWatch::Drained LinkWatch::drain(std::vector<LinkChange>& into) {
       continue;
     }
     const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data());
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    for (; isWhole(message, left); message = mnl_nlmsg_next(message, &left)) {
       if (tellsRoute(message)) {
         routesChanged_ = true;
         continue;

@@ -13,6 +13,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "legacy_tables.hpp"
+#include "netlink.hpp"
 
 namespace bastion {
 
@@ -114,7 +115,7 @@ void NetfilterWatch::receive() {
     if (from.nl_pid != 0) continue;
     NetfilterChanger changer;
     const auto* header = reinterpret_cast<const nlmsghdr*>(buffer);
-    if (!mnl_nlmsg_ok(header, static_cast<int>(got)) || header->nlmsg_type != newGeneration) continue;
+    if (!isWhole(header, static_cast<int>(got)) || header->nlmsg_type != newGeneration) continue;
     mnl_attr_parse(header, sizeof(nfgenmsg), readChanger, &changer);
     if (changer.command.empty())
       add(std::nullopt);

@@ -34,7 +34,7 @@ bool isEcho(uint8_t protocol, uint8_t type) {
 std::optional<size_t> readV4(Bytes bytes, bastion_tuple& tuple) {
   if (bytes.size() < 20) return std::nullopt;
   const size_t length = static_cast<size_t>(bytes[0] & 15) * 4;
-  if (length < 20 || bytes.size() < length || (wordAt(bytes, 6) & fragmentOffsetV4) != 0) return std::nullopt;
+  if (length < 20 || (wordAt(bytes, 6) & fragmentOffsetV4) != 0) return std::nullopt;
   tuple.destination.family = 4;
   tuple.destination.protocol = bytes[9];
   memcpy(tuple.source, &bytes[12], 4);

@@ -11,6 +11,8 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <sys/socket.h>
 
+#include "netlink.hpp"
+
 namespace bastion {
 
 namespace {
@@ -151,12 +153,12 @@ uint32_t QueueSocket::portId() const {
 
 bool QueueSocket::parseMessages(const char* data, size_t size, std::vector<QueuedPacket>& packets) {
   int left = static_cast<int>(size);
-  for (const auto* message = reinterpret_cast<const nlmsghdr*>(data); mnl_nlmsg_ok(message, left);
+  for (const auto* message = reinterpret_cast<const nlmsghdr*>(data); isWhole(message, left);
        message = mnl_nlmsg_next(message, &left)) {
     if (message->nlmsg_type == NLMSG_ERROR) {
-      const auto* result = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
-      if (message->nlmsg_seq == parametersSequence && result->error != 0) {
-        lastError_ = -result->error;
+      const int error = errorOf(message);
+      if (message->nlmsg_seq == parametersSequence && error != 0) {
+        lastError_ = error;
         return false;
       }
       continue;

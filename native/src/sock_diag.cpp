@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "netlink.hpp"
+
 namespace bastion {
 
 namespace {
@@ -89,9 +91,7 @@ DiagSocket socketOf(const nlmsghdr& reply, uint16_t protocol) {
 
 /// The end of a listing says how it ended. Source: net/netlink/af_netlink.c, netlink_dump_done.
 int doneError(const nlmsghdr& reply) {
-  int result = 0;
-  if (mnl_nlmsg_get_payload_len(&reply) >= sizeof result) memcpy(&result, mnl_nlmsg_get_payload(&reply), sizeof result);
-  return result < 0 ? -result : 0;
+  return mnl_nlmsg_get_payload_len(&reply) < sizeof(int) ? 0 : errorOf(&reply);
 }
 
 /// A look-up of UDP wants the ends swapped, "for historical reasons". Source: net/ipv4/udp_diag.c, udp_dump_one.
@@ -154,12 +154,12 @@ int SockDiag::receive(Kind kind, uint16_t protocol, const Visit& visit) {
     if (size < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
     if (size == 0) return EPIPE;
     int left = static_cast<int>(size);
-    for (const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer_.data()); mnl_nlmsg_ok(reply, left);
+    for (const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer_.data()); isWhole(reply, left);
          reply = mnl_nlmsg_next(reply, &left)) {
       if (reply->nlmsg_seq != sequence_) continue;
       if ((reply->nlmsg_flags & NLM_F_DUMP_INTR) != 0) return EINTR;
       if (reply->nlmsg_type == NLMSG_DONE) return doneError(*reply);
-      if (reply->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(reply))->error;
+      if (reply->nlmsg_type == NLMSG_ERROR) return errorOf(reply);
       if (reply->nlmsg_len >= NLMSG_LENGTH(sizeof(inet_diag_msg))) visit(socketOf(*reply, protocol));
       if (kind == Kind::one) return 0;
     }

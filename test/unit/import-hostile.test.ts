@@ -5,47 +5,16 @@ import { describe, test } from 'node:test';
 import fc from '../property.ts';
 import { BastionError } from '../../helper/contract/errors.ts';
 import { IMPORT_FORMATS } from '../../helper/contract/names.ts';
-import { importItem } from '../../helper/contract/types.ts';
 import { readForeign } from '../../helper/import-reader.ts';
-import { ruleProblem } from '../../helper/import/check.ts';
 import { importText } from '../../helper/import/formats.ts';
 import { readJson } from '../../helper/import/json.ts';
 import { literalsOf } from '../../helper/import/pattern.ts';
-import type { Imported } from '../../helper/import/types.ts';
-import { parseRuleId } from '../../helper/policy/program.ts';
-import { NOW_MS, openSnitchRule, read, sample } from './import-support.ts';
 import { processorTime } from './processor-time.ts';
+import { assertSound, NOW_MS, openSnitchRule, read, sample, tried } from './import-support.ts';
 
 const WORKER = join(import.meta.dirname, '../../helper/import-worker.ts');
 const RUNS = process.env['BASTION_TEST_SIZE'] === 'full' ? 5000 : 300;
 const NAMES = ['bastion-rules.json', 'bastion-config.json', 'identities.toml', 'rules.toml', 'blocklist.lsrules', 'network.yaml', 'bastion.toml', 'opensnitch'];
-
-/** What is read, or null for a file that was refused with a typed error. */
-function tried(text: string, format: (typeof IMPORT_FORMATS)[number]): Imported | null {
-  try {
-    return importText(text, format, NOW_MS);
-  } catch (error: unknown) {
-    assert.ok(error instanceof BastionError && (error.code === 'InvalidArgument' || error.code === 'LimitReached'), String(error));
-    if (error.code === 'InvalidArgument') assert.match(error.message, /^line \d+, column \d+: /);
-    return null;
-  }
-}
-
-/** Everything that leaves an importer can be sent, shown and written. */
-function assertSound({ items }: Imported): void {
-  const ids = new Set<string>();
-  for (const item of items) {
-    assert.ok(!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(item.source + item.text), 'what is shown deceives nobody');
-    assert.ok(item.text !== '' && item.source.length <= 160 && item.text.length <= 400);
-    if (item.rule === undefined) continue;
-    const { id = '' } = item.rule;
-    assert.ok(parseRuleId(id).ok && !ids.has(id), id);
-    ids.add(id);
-    assert.equal(ruleProblem(item.rule), null);
-    if (item.outcome === 'review') assert.equal(item.rule.enabled, false);
-    importItem.decode(importItem.encode({ outcome: item.outcome, file: '', line: item.line, source: item.source, text: item.text, rule: item.rule }), 'item');
-  }
-}
 
 /** Words that mean something in some format, and some that are meant to hurt. */
 const word = fc.oneof(

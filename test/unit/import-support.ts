@@ -1,9 +1,14 @@
 /** Samples of foreign files, and what is read of them. */
+import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { BastionError } from '../../helper/contract/errors.ts';
+import { importItem } from '../../helper/contract/types.ts';
+import { ruleProblem } from '../../helper/import/check.ts';
 import { formatOf, importText } from '../../helper/import/formats.ts';
 import type { ImportFormat } from '../../helper/import/formats.ts';
 import type { Imported, ImportItem } from '../../helper/import/types.ts';
+import { parseRuleId } from '../../helper/policy/program.ts';
 
 export const SAMPLES = join(import.meta.dirname, 'import-samples');
 /** Noon of 2026-11-21, UTC. */
@@ -47,4 +52,31 @@ export function all(...list: readonly unknown[]): unknown {
 
 export function simple(operand: string, data: string): unknown {
   return { type: 'simple', operand, data, sensitive: false };
+}
+
+/** What is read, or null for a file that was refused with a typed error. */
+export function tried(text: string, format: ImportFormat): Imported | null {
+  try {
+    return importText(text, format, NOW_MS);
+  } catch (error: unknown) {
+    assert.ok(error instanceof BastionError && (error.code === 'InvalidArgument' || error.code === 'LimitReached'), String(error));
+    if (error.code === 'InvalidArgument') assert.match(error.message, /^line \d+, column \d+: /);
+    return null;
+  }
+}
+
+/** Everything that leaves an importer can be sent, shown and written. */
+export function assertSound({ items }: Imported): void {
+  const ids = new Set<string>();
+  for (const item of items) {
+    assert.ok(!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(item.source + item.text), 'what is shown deceives nobody');
+    assert.ok(item.text !== '' && item.source.length <= 160 && item.text.length <= 400);
+    if (item.rule === undefined) continue;
+    const { id = '' } = item.rule;
+    assert.ok(parseRuleId(id).ok && !ids.has(id), id);
+    ids.add(id);
+    assert.equal(ruleProblem(item.rule), null);
+    if (item.outcome === 'review') assert.equal(item.rule.enabled, false);
+    importItem.decode(importItem.encode({ outcome: item.outcome, file: '', line: item.line, source: item.source, text: item.text, rule: item.rule }), 'item');
+  }
 }

@@ -22,6 +22,7 @@ export const PACKAGES = {
     'openssh-server', ['iputils-ping', 'inetutils-ping'], 'libxml2-utils', 'shellcheck', 'desktop-file-utils', 'appstream', ['bpftool', 'linux-tools-common'],
     'gnome-shell', 'gnome-shell-extension-appindicator', 'gjs', 'libgl1-mesa-dri', 'xfce4-panel', 'xfwm4', 'xfce4-notifyd',
     'systemd-container', 'mmdebstrap', 'debhelper', 'dpkg-dev', 'lintian', 'flatpak', 'flatpak-builder',
+    'libclang-rt-dev',
   ],
   // Asked for by `npm run analyze` alone.
   analyze: ['clang-tidy'],
