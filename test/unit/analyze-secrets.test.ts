@@ -6,9 +6,9 @@ import { secretsIn } from '../../tools/analyze/secrets.ts';
 
 /** Put together here, because this file is looked at too. */
 const FOUND: readonly (readonly [string, string])[] = [
-  ['a private key', `-----BEGIN OPENSSH PRIVATE ${'KEY'}-----`],
-  ['a token of a service', `token = "gh${'p_'}${'abcDEF123'.repeat(4)}"`],
-  ['a password in an address', `https://me:${'s3cret'}@host.test/`],
+  ['a private key', ['-----BEGIN OPENSSH PRIVATE', 'KEY-----'].join(' ')],
+  ['a token of a service', `token = "${['ghp', 'abcDEF123'.repeat(4)].join('_')}"`],
+  ['a password in an address', ['https://me:', 's3cret', '@host.test/'].join('')],
   ['a character that cannot be seen', `let admin = false; // ${String.fromCodePoint(0x202e)}`],
   ['looks like a key', `"${createHash('sha512').update('a key').digest('base64')}"`],
   ['looks like a key', createHash('sha256').update('a key').digest('hex')],

@@ -50,7 +50,7 @@ export class BusStandIn {
   #greeting = Buffer.alloc(0);
   #greeted = false;
   #serial = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(greeting = 'OK 0123456789abcdef0123456789abcdef\r\n') {
     const near = new End();
