@@ -4,11 +4,14 @@ import { noLab } from '../integration/support.ts';
 import { Scene } from '../leaks/matrix-scene.ts';
 import { flushRules } from '../leaks/support.ts';
 
+/** On a busy machine. */
+const START_LIMIT_MS = 120_000;
+
 describe('an intruder that tries every way to send', { skip: noLab() }, () => {
   test('nothing arrives, also not by the permission of another program: not denied, and not with helper and packet rules gone', async () => {
     await using scene = await Scene.create({ defaultAction: 'deny' });
     const { lab, client } = scene;
-    await lab.startHelper();
+    await lab.startHelper(START_LIMIT_MS);
     await scene.prepare();
     await scene.nothingArrives([(tries) => tries(1)]);
     for (const path of scene.intruders) await client.addRule({ action: 'deny', path });
