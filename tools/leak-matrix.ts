@@ -66,8 +66,9 @@ export function documentOf(columns: readonly KeptColumn[]): string {
 
 Each row is a way to send, each column a state in which the program may not. A cell says how many packets of how many attempts
 reached the other side of the network, where they were counted by a text in their payload, or by their port where the first packet
-carries none. A test fails with the first one, but for those that are explained at the end. "Allowed" is the same program with everything allowed: that a way arrives then is what
-gives the other cells a meaning. "Never" are parts of a datagram whose flow nobody can tell, and a network that leads nowhere.
+carries none. A test fails with the first one, but for those that are explained at the end. "Allowed" is the same program with
+everything allowed: that a way arrives then is what gives the other cells a meaning. "Never" are parts of a datagram whose flow
+nobody can tell, and a network that leads nowhere.
 
 **${sum('arrived')} of ${sum('attempts')} attempts arrived**: ${String(tried.length)} ways in ${String(states.length)} states, on Linux ${kernels === '' ? '(nothing was measured)' : kernels}.
 Made by \`node tools/leak-matrix.ts\` after \`npm run test:leaks\`${columns.some(({ full }) => !full) ? '; with `BASTION_TEST_SIZE=full` it is 1,000,000 attempts' : ' with `BASTION_TEST_SIZE=full`'}.

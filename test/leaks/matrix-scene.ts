@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connectHelper } from '../../helper/contract/client.ts';
 import type { HelperClient } from '../../helper/contract/client.ts';
-import { FULL_SIZE, clientOf, copyInto, program, rested, ruleText, until } from '../integration/support.ts';
+import { FULL_SIZE, copyInto, program, rested, ruleText, until } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabOptions, PeerCounts } from '../lab/lab.ts';
 import type { MeasuredWay } from '../leak-matrix.ts';
@@ -11,6 +12,8 @@ import type { MeasuredWay } from '../leak-matrix.ts';
 /** Of every way in every state. */
 export const ROUNDS = FULL_SIZE ? 750 : 15;
 const TRY_LIMIT_MS = FULL_SIZE ? 1_800_000 : 240_000;
+/** In a storm, on a busy machine. */
+const CALL_LIMIT_MS = 60_000;
 const SETTLE_LIMIT_MS = 60_000;
 const ALLOWED_LIMIT_MS = 90_000;
 
@@ -70,7 +73,7 @@ export class Scene implements AsyncDisposable {
 
   private constructor(lab: Lab) {
     this.lab = lab;
-    this.client = clientOf(lab);
+    this.client = connectHelper({ address: lab.busAddress, timeoutMs: CALL_LIMIT_MS });
     this.lender = copyInto(lab, program('leak'), 'lender');
     this.#pathOf = new Map([...new Set(SETS.map((set) => set.program))].map((name) => [name, copyInto(lab, program(name), `intruder-${name}`)]));
     const setUser = copyInto(lab, program('detours'), 'intruder-detours-setuid');
