@@ -141,6 +141,11 @@ export class Lab implements AsyncDisposable {
     return this.#need(this.#helper?.pid ?? null);
   }
 
+  /** The process is there; whether it is ready is another matter. */
+  get helperRuns(): boolean {
+    return this.#helper !== null && isRunning(this.#helper);
+  }
+
   /** How the helper that was started last has ended; null while it runs. */
   get helperEnd(): { readonly status: number | null; readonly signal: NodeJS.Signals | null } | null {
     const helper = this.#helper;
@@ -215,8 +220,8 @@ export class Lab implements AsyncDisposable {
     return readFileSync(join(this.folder, 'log'), 'utf8');
   }
 
-  /** Starts the helper and waits until it owns its name. */
-  async startHelper(): Promise<void> {
+  /** Starts the helper and waits until it owns its name; with a longer limit for who makes it stand still meanwhile. */
+  async startHelper(limitMs = HELPER_START_LIMIT_MS): Promise<void> {
     if (this.#helper !== null && isRunning(this.#helper)) throw new Error('the helper runs already');
     const names = this.#need(this.#bus).names;
     await names.released(BUS_NAME);
@@ -229,7 +234,7 @@ export class Lab implements AsyncDisposable {
       throw new Error(`the helper ended while starting:\n${this.logText().slice(-LOG_TAIL_CHARACTERS)}`);
     });
     ended.catch(() => undefined);
-    await within(Promise.race([names.owned(BUS_NAME), ended]), HELPER_START_LIMIT_MS, () =>
+    await within(Promise.race([names.owned(BUS_NAME), ended]), limitMs, () =>
       `the helper did not take its name on the bus:\n${this.logText().slice(-LOG_TAIL_CHARACTERS)}`);
   }
 

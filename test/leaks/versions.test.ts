@@ -1,38 +1,14 @@
 /** A helper starts over what one of another version left: it says what it cannot use, keeps it, and nothing opens. */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { noLab } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
-import { tool, which } from '../lab/process.ts';
+import { which } from '../lab/process.ts';
 import { mustHold } from '../must-hold.ts';
+import { OTHER_VERSION, ageHistory, ageRunState, ageTables } from './other-version.ts';
 import { OUTAGE_LAB, OutageLoad, logged } from './outage-load.ts';
-
-const OTHER_VERSION = 99;
-
-/** The layout stands in the first four bytes of the only entry. */
-function ageTables(pinDir: string): void {
-  const map = join(pinDir, 'maps/settings');
-  const [entry] = JSON.parse(tool('bpftool', ['-j', 'map', 'dump', 'pinned', map])) as { readonly value: readonly string[] }[];
-  assert.ok(entry !== undefined);
-  const value = [OTHER_VERSION.toString(16).padStart(2, '0'), '00', '00', '00', ...entry.value.slice(4).map((byte) => byte.replace('0x', ''))];
-  tool('bpftool', ['map', 'update', 'pinned', map, 'key', 'hex', '00', '00', '00', '00', 'value', 'hex', ...value]);
-}
-
-function ageHistory(stateDir: string): void {
-  const history = new DatabaseSync(join(stateDir, 'history.sqlite'));
-  history.exec(`PRAGMA user_version = ${String(OTHER_VERSION)}`);
-  history.close();
-}
-
-function ageRunState(runDir: string): string {
-  const file = join(runDir, 'state.json');
-  const text = JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')) as object, version: OTHER_VERSION, news: true });
-  writeFileSync(file, text);
-  return text;
-}
 
 describe('a helper of another version', { skip: noLab() }, () => {
   const skip = which('bpftool') === null ? 'needs bpftool' : false;

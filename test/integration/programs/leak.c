@@ -2,17 +2,16 @@
  * Ways to send a packet, each tried by a process of its own: what an unprivileged program can do to be taken for another one,
  * or for nobody.
  *
- *   leak try ADDRESS4 ADDRESS6 FIRST_PORT TAG LENDER   every way once; way N sends to FIRST_PORT + N
+ *   leak try ADDRESS4 ADDRESS6 FIRST_PORT TAG [ROUNDS [LENDER]]   every way; see tries.h
  *   leak lend WAY ADDRESS PORT INTRUDER TEXT           a lender's part, below; descriptor 3 is its link
  *   leak lend alone ADDRESS PORT INTRUDER TEXT         one datagram of its own
  *   leak use TAG                                       sends on descriptor 4, which somebody else connected
  *   leak churn ADDRESS PORT SOCKETS TEXT               sends, makes and closes so many sockets, sends on the first again
  *
- * Prints one line for each way: its name and "sent", or the system's name of what refused it. A payload is the counted text
- * "lab-tag:TAG-WAY;"; ways of TCP that carry none are counted by their port.
+ * What carries no payload is counted by its port.
  *
  * LENDER is a copy of this program at another path. It opens a socket of its own and hands it over by exec or through a unix
- * socket, or holds the same source port; what it sends itself is the text "lender".
+ * socket, or holds the same source port; what it sends itself is the text "lender". Without one the program is its own lender.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,24 +29,17 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "tries.h"
 
-enum { LINK = 3, LENT = 4, SHARED_PORT = 41000, TEXT_BYTES = 128, WAY_LIMIT_S = 3 };
+enum { LINK = 3, LENT = 4, SHARED_PORT = 41000 };
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-
-struct target {
-  const char *v4, *v6, *lender, *own;
-  int port;
-  char text[TEXT_BYTES];
-};
-
-static int result(long sent) { return sent < 0 && errno != EINPROGRESS ? errno : 0; }
 
 static int sending(int fd, const struct target *to, const char *address) {
   union address peer;
@@ -247,39 +239,28 @@ static int reused_port(const struct target *to) {
   return sending(fd, to, to->v4);
 }
 
-static const struct way {
-  const char *name;
-  int (*send)(const struct target *to);
-} ways[] = {
+/* Out of the lender's table of files, which its parent may look into. */
+static int stolen(const struct target *to) {
+  int link[2];
+  char byte;
+  socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link);
+  pid_t child = lender(to, "hold", link[1]);
+  close(link[1]);
+  if (read(link[0], &byte, 1) != 1) return ECHILD;
+  int process = (int)syscall(SYS_pidfd_open, child, 0);
+  int fd = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, LENT, 0);
+  return fd < 0 ? errno : sending_on(fd, to->text);
+}
+
+static const struct way ways[] = {
     {"datagram4", datagram4}, {"datagram6", datagram6}, {"mapped", mapped}, {"connected", connected_datagram},
     {"batch", batch}, {"segments", segments}, {"corked", corked}, {"fragments", fragments}, {"ip-options", ip_options},
     {"broadcast", broadcast}, {"multicast", multicast}, {"udplite", udplite}, {"echo4", echo4}, {"echo6", echo6},
     {"stream4", stream4}, {"stream6", stream6}, {"multipath", multipath}, {"fast-open", fast_open}, {"thread", thread},
     {"memory-file", memory_file}, {"inherited-datagram", inherited_datagram}, {"inherited-echo", inherited_echo},
     {"inherited-stream", inherited_stream}, {"received", received}, {"reused-port", reused_port},
+    {"stolen", stolen}, {NULL, NULL},
 };
-
-static int try_all(char **words) {
-  int first = atoi(words[2]);
-  for (int at = 0; at < (int)(sizeof ways / sizeof *ways); at++) {
-    struct target to = {.v4 = words[0], .v6 = words[1], .lender = words[4], .port = first + at};
-    char own[4096] = "";
-    int status;
-    if (readlink("/proc/self/exe", own, sizeof own - 1) < 0) return 1;
-    to.own = own;
-    snprintf(to.text, sizeof to.text, "lab-tag:%s-%s;", words[3], ways[at].name);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-      alarm(WAY_LIMIT_S);
-      _exit(ways[at].send(&to));
-    }
-    waitpid(child, &status, 0);
-    int error = WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
-    printf("%s %s\n", ways[at].name, error == 0 ? "sent" : strerrorname_np(error));
-  }
-  return 0;
-}
 
 static int hand_over(const char *own, const char *text, int fd) {
   dup2(fd, LENT);
@@ -322,6 +303,7 @@ static int lend(char **words) {
   if (send(fd, "lender", 6, 0) < 0) return errno;
   if (strcmp(way, "exec-udp") == 0) return hand_over(own, text, fd);
   char byte = 1, control[CMSG_SPACE(sizeof(int))] = {0};
+  if (strcmp(way, "hold") == 0) return dup2(fd, LENT) == LENT && write(LINK, &byte, 1) == 1 && read(LINK, &byte, 1) == 0 ? 0 : errno;
   struct iovec part = {&byte, 1};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   *CMSG_FIRSTHDR(&message) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
@@ -357,7 +339,7 @@ static int churn(char **words) {
 
 int main(int argc, char **argv) {
   const char *what = argc > 1 ? argv[1] : "";
-  if (strcmp(what, "try") == 0 && argc == 7) return try_all(argv + 2);
+  if (strcmp(what, "try") == 0) return try_all(ways, argc - 2, argv + 2);
   if (strcmp(what, "lend") == 0 && argc == 7) return lend(argv + 2);
   if (strcmp(what, "use") == 0 && argc == 3) return use(argv[2]);
   if (strcmp(what, "churn") == 0 && argc == 6) return churn(argv + 2);

@@ -171,4 +171,49 @@ static int raw_echo4(const struct target *to) {
   return raw(IPPROTO_ICMP, to->v4, packet, 8 + strlen(to->text));
 }
 
+static int raw_echo6(const struct target *to) {
+  uint8_t packet[PACKET_BYTES] = {128};
+  memcpy(packet + 8, to->text, strlen(to->text));
+  return raw(IPPROTO_ICMPV6, to->v6, packet, 8 + strlen(to->text));
+}
+
+/* "Port unreachable", as the kernel would say it. */
+static int raw_error4(const struct target *to) {
+  uint8_t packet[PACKET_BYTES] = {3, 3};
+  memcpy(packet + 8, to->text, strlen(to->text));
+  return raw(IPPROTO_ICMP, to->v4, packet, 8 + strlen(to->text));
+}
+
+/* Protocols by their number, also where the kernel has no sockets of them. */
+static int raw_text(const struct target *to, int protocol) { return raw(protocol, to->v4, (const uint8_t *)to->text, strlen(to->text)); }
+static int raw_sctp(const struct target *to) { return raw_text(to, IPPROTO_SCTP); }
+static int raw_dccp(const struct target *to) { return raw_text(to, IPPROTO_DCCP); }
+static int raw_igmp(const struct target *to) { return raw_text(to, IPPROTO_IGMP); }
+static int raw_gre(const struct target *to) { return raw_text(to, IPPROTO_GRE); }
+static int raw_esp(const struct target *to) { return raw_text(to, IPPROTO_ESP); }
+
+/* Loose source routing by the peer itself, as an option of an ordinary socket. Source: RFC 791 section 3.1. */
+static int source_route(const struct target *to) {
+  uint8_t options[8] = {IPOPT_NOP, IPOPT_LSRR, 7, 4};
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  inet_pton(AF_INET, to->v4, options + 4);
+  return setsockopt(fd, IPPROTO_IP, IP_OPTIONS, options, sizeof options) < 0 ? errno : send_text(fd, to, to->v4);
+}
+
+/* A neighbour solicitation with the text in place of its options. Source: RFC 4861 section 4.3. */
+static int solicit(const struct target *to, const char *address) {
+  uint8_t packet[PACKET_BYTES] = {135};
+  union address peer;
+  socklen_t bytes = parse(&peer, address, 0);
+  int fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), hops = 255;
+  peer.v6.sin6_scope_id = address == to->v6 ? 0 : if_nametoindex("eth0");
+  inet_pton(AF_INET6, to->v6, packet + 8);
+  memcpy(packet + 24, to->text, strlen(to->text));
+  if (setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) < 0) return errno;
+  if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops) < 0) return errno;
+  return result(sendto(fd, packet, 24 + strlen(to->text), 0, &peer.any, bytes));
+}
+
+static int far_neighbour6(const struct target *to) { return solicit(to, to->v6); }
+
 #endif

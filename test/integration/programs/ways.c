@@ -2,15 +2,16 @@
  * Unusual ways to send a packet, each tried by a process of its own: io_uring, fragments, extension headers, and what root can
  * write into a packet itself.
  *
- *   ways try ADDRESS4 ADDRESS6 FIRST_PORT TAG    what every program may do; way N sends to FIRST_PORT + N
- *   ways root ADDRESS4 ADDRESS6 FIRST_PORT TAG   what takes CAP_NET_RAW or CAP_NET_ADMIN
+ *   ways try ADDRESS4 ADDRESS6 FIRST_PORT TAG [ROUNDS]      what every program may do; see tries.h
+ *   ways root ADDRESS4 ADDRESS6 FIRST_PORT TAG [ROUNDS]     what takes CAP_NET_RAW or CAP_NET_ADMIN
+ *   ways beyond ADDRESS4 ADDRESS6 FIRST_PORT TAG [ROUNDS]   the same, what is let pass or cannot be seen; each says why
  *
- * Prints one line for each way: its name and "sent", or the system's name of what refused it. A payload is the counted text
- * "lab-tag:TAG-WAY;" again and again, so that each fragment has it; what carries none is counted by its port.
+ * A payload is the counted text again and again, so that each fragment has it; what carries none is counted by its port.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
@@ -22,10 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "tries.h"
 
 enum {
-  WAY_LIMIT_S = 2, RING_WAIT_MS = 200, PACKET_BYTES = 1200, LARGE_BYTES = 6000, FROM_PORT = 43000, TAG_BYTES = 64,
+  RING_WAIT_MS = 200, PACKET_BYTES = 1200, LARGE_BYTES = 6000, FROM_PORT = 43000,
   EXPERIMENT = 253, SEGMENT_ROUTING = 4, TCP_NO_COOKIE = 34, LATER_OFFSET = 185,
 };
 
@@ -34,14 +35,6 @@ enum {
 #define OWN6 "fd77::2"
 #define FOREIGN4 "198.18.200.7"
 #define FOREIGN6 "fd78::200:7"
-
-struct target {
-  const char *v4, *v6;
-  int port;
-  char text[TAG_BYTES];
-};
-
-static int result(long sent) { return sent < 0 && errno != EINPROGRESS ? errno : 0; }
 
 /* `bytes` of the text, repeated. */
 static void fill(char *to, size_t bytes, const struct target *target) {
@@ -71,17 +64,27 @@ static int open_ring(struct ring *ring, unsigned flags) {
   return ring->queue == MAP_FAILED || ring->entries == MAP_FAILED ? errno : 0;
 }
 
-/* Submits the one entry that was filled in and waits a moment for its end: a connection that nobody answers has none. */
-static int submit(struct ring *ring) {
+/* A thread of the kernel has got so far with a connection that nobody answers. */
+static int begun(int fd) {
+  struct tcp_info info;
+  socklen_t bytes = sizeof info;
+  return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 && info.tcpi_state != TCP_CLOSE;
+}
+
+/* Submits the one entry that was filled in and waits until it has ended, or the connection of `fd` has begun. */
+static int submit(struct ring *ring, int fd) {
   unsigned *tail = (void *)(ring->queue + ring->about.sq_off.tail), *array = (void *)(ring->queue + ring->about.sq_off.array);
   unsigned flags = ring->about.flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0;
   struct pollfd done = {.fd = ring->fd, .events = POLLIN};
   array[0] = 0;
   __atomic_store_n(tail, 1, __ATOMIC_RELEASE);
   if (syscall(SYS_io_uring_enter, ring->fd, 1, 0, flags, NULL, 0) < 0) return errno;
-  if (poll(&done, 1, RING_WAIT_MS) <= 0) return 0;
-  struct io_uring_cqe *end = (void *)(ring->queue + ring->about.cq_off.cqes);
-  return end->res < 0 ? -end->res : 0;
+  for (int left = RING_WAIT_MS; left > 0 && !begun(fd); left--) {
+    if (poll(&done, 1, 1) <= 0) continue;
+    struct io_uring_cqe *end = (void *)(ring->queue + ring->about.cq_off.cqes);
+    return end->res < 0 ? -end->res : 0;
+  }
+  return 0;
 }
 
 static int ring_datagram(const struct target *to, unsigned setup, unsigned char flags, unsigned char operation) {
@@ -94,11 +97,12 @@ static int ring_datagram(const struct target *to, unsigned setup, unsigned char 
   if (error != 0) return error;
   part = (struct iovec){(void *)to->text, strlen(to->text)};
   message = (struct msghdr){.msg_name = &peer, .msg_namelen = bytes, .msg_iov = &part, .msg_iovlen = 1};
-  if (operation == IORING_OP_SEND && connect(fd, &peer.any, bytes) < 0) return errno;
+  int connected = operation != IORING_OP_SENDMSG;
+  if (connected && connect(fd, &peer.any, bytes) < 0) return errno;
   ring.entries[0] = (struct io_uring_sqe){.opcode = operation, .flags = flags, .fd = fd, .len = 1};
-  ring.entries[0].addr = operation == IORING_OP_SEND ? (uint64_t)(uintptr_t)to->text : (uint64_t)(uintptr_t)&message;
-  if (operation == IORING_OP_SEND) ring.entries[0].len = (unsigned)strlen(to->text);
-  return submit(&ring);
+  ring.entries[0].addr = connected ? (uint64_t)(uintptr_t)to->text : (uint64_t)(uintptr_t)&message;
+  if (connected) ring.entries[0].len = (unsigned)strlen(to->text);
+  return submit(&ring, -1);
 }
 
 static int ring_stream(const struct target *to, unsigned setup, unsigned char flags) {
@@ -110,7 +114,7 @@ static int ring_stream(const struct target *to, unsigned setup, unsigned char fl
   ring.entries[0] = (struct io_uring_sqe){.opcode = IORING_OP_CONNECT, .flags = flags, .fd = socket(AF_INET, SOCK_STREAM, 0)};
   ring.entries[0].addr = (uint64_t)(uintptr_t)&peer;
   ring.entries[0].off = bytes;
-  return submit(&ring);
+  return submit(&ring, ring.entries[0].fd);
 }
 
 static int ring_connect(const struct target *to) { return ring_stream(to, 0, 0); }
@@ -118,6 +122,7 @@ static int ring_worker_connect(const struct target *to) { return ring_stream(to,
 static int ring_thread_connect(const struct target *to) { return ring_stream(to, IORING_SETUP_SQPOLL, 0); }
 static int ring_send(const struct target *to) { return ring_datagram(to, 0, 0, IORING_OP_SEND); }
 static int ring_sendmsg(const struct target *to) { return ring_datagram(to, 0, 0, IORING_OP_SENDMSG); }
+static int ring_zero_copy(const struct target *to) { return ring_datagram(to, 0, 0, IORING_OP_SEND_ZC); }
 static int ring_worker(const struct target *to) { return ring_datagram(to, 0, IOSQE_ASYNC, IORING_OP_SENDMSG); }
 static int ring_thread(const struct target *to) { return ring_datagram(to, IORING_SETUP_SQPOLL, 0, IORING_OP_SENDMSG); }
 
@@ -196,15 +201,12 @@ static int early_data6(const struct target *to) { return early_data(to, to->v6);
 /* ---- what root writes itself */
 
 #include "raw-ways.h"
-
-struct way {
-  const char *name;
-  int (*send)(const struct target *to);
-};
+#include "beyond-ways.h"
 
 static const struct way ways[] = {
     {"ring-connect", ring_connect}, {"ring-worker-connect", ring_worker_connect}, {"ring-thread-connect", ring_thread_connect},
     {"ring-send", ring_send}, {"ring-sendmsg", ring_sendmsg}, {"ring-worker", ring_worker}, {"ring-thread", ring_thread},
+    {"ring-zero-copy", ring_zero_copy},
     {"fragments4", fragments4}, {"fragments6", fragments6}, {"udplite6", udplite6}, {"device", device}, {"routing6", routing6},
     {"early-data4", early_data4}, {"early-data6", early_data6}, {"foreign6", foreign6}, {"reflected6", reflected6}, {NULL, NULL},
 };
@@ -215,30 +217,17 @@ static const struct way root_ways[] = {
     {"later-fragment4", later_fragment4}, {"later-fragment6", later_fragment6}, {"experiment4", experiment4},
     {"experiment6", experiment6}, {"tunnel4", tunnel4}, {"tunnel6", tunnel6}, {"extensions6", extensions6},
     {"sticky6", sticky6}, {"foreign-source", foreign_source}, {"transparent", transparent}, {"marked", marked},
-    {"raw-echo4", raw_echo4}, {"reflected4", reflected4}, {NULL, NULL},
+    {"raw-echo4", raw_echo4}, {"reflected4", reflected4}, {"raw-echo6", raw_echo6}, {"raw-error4", raw_error4},
+    {"raw-sctp", raw_sctp}, {"raw-dccp", raw_dccp}, {"raw-igmp", raw_igmp}, {"raw-gre", raw_gre}, {"raw-esp", raw_esp},
+    {"far-neighbour6", far_neighbour6}, {"source-route", source_route}, {NULL, NULL},
 };
 
-static void try_all(const struct way *list, char **words) {
-  for (int at = 0; list[at].name != NULL; at++) {
-    struct target to = {.v4 = words[0], .v6 = words[1], .port = atoi(words[2]) + at};
-    int status;
-    snprintf(to.text, sizeof to.text, "lab-tag:%s-%s;", words[3], list[at].name);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-      alarm(WAY_LIMIT_S);
-      _exit(list[at].send(&to));
-    }
-    waitpid(child, &status, 0);
-    int error = WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
-    printf("%s %s\n", list[at].name, error == 0 ? "sent" : strerrorname_np(error));
-  }
-}
+static const struct way beyond_ways[] = {{"packet4", packet4}, {"packet6", packet6}, {"dhcp", dhcp}, {"neighbour6", neighbour6}, {NULL, NULL}};
 
 int main(int argc, char **argv) {
-  if (argc != 6) return 2;
-  if (strcmp(argv[1], "try") == 0) try_all(ways, argv + 2);
-  else if (strcmp(argv[1], "root") == 0) try_all(root_ways, argv + 2);
-  else return 2;
-  return 0;
+  const char *what = argc > 1 ? argv[1] : "";
+  if (strcmp(what, "try") == 0) return try_all(ways, argc - 2, argv + 2);
+  if (strcmp(what, "root") == 0) return try_all(root_ways, argc - 2, argv + 2);
+  if (strcmp(what, "beyond") == 0) return try_all(beyond_ways, argc - 2, argv + 2);
+  return 2;
 }
