@@ -18,7 +18,7 @@ test('SECURITY.md: each claim has a proof, by the name of a test that is in the 
     for (const { name = '', file = '' } of proofs) {
       assert.ok(isThere(file), file);
       const lines = readFileSync(join(ROOT, file), 'utf8').replaceAll(String.raw`\'`, "'").split('\n');
-      const named = lines.some((line) => /^ *test\(/u.test(line) && line.includes(name));
+      const named = lines.some((line) => /^ *(?:await t\.)?test\(/u.test(line) && line.includes(name));
       assert.ok(named, `${file} has no test with "${name}"`);
     }
   }
