@@ -27,10 +27,6 @@ export class Slots<K> {
     this.#perKey = perKey;
   }
 
-  get overall(): number {
-    return this.#overall;
-  }
-
   /** Times that a slot was refused. */
   get refused(): number {
     return this.#refused;
