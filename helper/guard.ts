@@ -250,6 +250,7 @@ export class Guard {
     this.#applied = applied.spec;
     this.#withoutXt = applied.withoutXt;
     this.#withoutInbound = applied.withoutInbound;
+    dataPath.setRecorder(applied.spec.xtPrograms !== null);
     if (applied.withoutXt !== null) {
       this.#deps.logger.log('warning', 'the kernel refused the rules with programs; going on without them', { why: applied.withoutXt });
     }

@@ -55,6 +55,9 @@ export function openDataPath(options: DataPathOptions): DataPath {
     setTellFlows: (on) => {
       path.setTellFlows(on);
     },
+    setRecorder: (there) => {
+      path.setRecorder(there);
+    },
     generation: () => path.generation(),
     hits: () => path.hits(),
     traffic: () => path.traffic(),

@@ -219,6 +219,12 @@ export interface DataPath {
   setGate(posture: GatePosture): void;
   /** Are connections told of (`onFlows`)? Those that are open when it begins are not. */
   setTellFlows(on: boolean): void;
+  /**
+   * Do the rules that are now in force note who sends what they hold (`xtPrograms`)? What comes without a note is then nobody's;
+   * where no rule notes it, the sender is looked up. So until it is called after an earlier helper whose tables were of no use:
+   * its rules may still hold packets, and who sent them may have handed on the socket since.
+   */
+  setRecorder(there: boolean): void;
   /** Of what is remembered from now on; another one after each `replaceAll`. */
   generation(): number;
   /** Uses counted so far by slot, 0 to 16,383; counted on over restarts of the helper only while the slots are the same. */

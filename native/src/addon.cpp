@@ -114,6 +114,10 @@ void setTellFlows(const Napi::CallbackInfo& info) {
   pathOf(info).setTellFlows(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
 }
 
+void setRecorder(const Napi::CallbackInfo& info) {
+  pathOf(info).setRecorder(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
+}
+
 Napi::Value generation(const Napi::CallbackInfo& info) { return Napi::Value::From(info.Env(), pathOf(info).generation()); }
 
 Napi::Value hits(const Napi::CallbackInfo& info) { return makeHits(info.Env(), pathOf(info).hits()); }
@@ -200,6 +204,7 @@ Napi::Object makeDataPath(Napi::Env env, Session* session) {
   setMethod<adopt>(object, "adopt", session);
   setMethod<setGate>(object, "setGate", session);
   setMethod<setTellFlows>(object, "setTellFlows", session);
+  setMethod<setRecorder>(object, "setRecorder", session);
   setMethod<generation>(object, "generation", session);
   setMethod<hits>(object, "hits", session);
   setMethod<traffic>(object, "traffic", session);

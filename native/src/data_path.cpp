@@ -27,6 +27,7 @@ std::unique_ptr<DataPath> DataPath::open(const Options& options, std::function<v
   if (options.withKernel) path->kernel_ = KernelPart::open(options.kernel, path->missing_);
   // What came while the programs were loaded waits unread.
   if (path->kernel_) path->kernel_->setDrained(beforeQueueNs);
+  path->recorder_ = path->kernel_ && !path->kernel_->discarded().empty();
   path->memory_ = std::make_unique<DecisionMemory>(path->kernel_.get());
   DataPath* self = path.get();
   KernelPart* kernel = path->kernel_.get();
@@ -154,6 +155,11 @@ bool DataPath::adopt(uint64_t policy) {
 void DataPath::setGate(uint32_t flags) {
   const std::scoped_lock lock(mutex_);
   if (!closed_ && kernel_) kernel_->setGate(flags);
+}
+
+void DataPath::setRecorder(bool there) {
+  const std::scoped_lock lock(mutex_);
+  recorder_ = there;
 }
 
 void DataPath::setTellFlows(bool on) {

@@ -158,6 +158,8 @@ class DataPath {
   /// BASTION_GATE_ flags.
   void setGate(uint32_t flags);
   void setTellFlows(bool on);
+  /// Do the rules in force note who sends what they hold? Else it is looked up.
+  void setRecorder(bool there);
   /// What `hitSlot` of later entries belongs to.
   uint32_t generation();
   std::vector<uint64_t> hits();
@@ -226,8 +228,9 @@ class DataPath {
   bool trace_ = false;
   bool announced_ = false;
   bool closed_ = false;
-  /// A packet came with a record of the xt_bpf program: where one is missing later, it was evicted, not never written.
-  bool recorderSeen_ = false;
+  /// The rules note who sends what they hold. What came without a note is then nobody's: it was evicted, or it was held by the
+  /// rules of an earlier helper, whose notes are in its own tables; who holds the socket now may not be who sent.
+  bool recorder_ = false;
   uint64_t armedNs_ = 0;
 
   UniqueFd epoll_;

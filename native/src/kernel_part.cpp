@@ -24,6 +24,8 @@ namespace {
 constexpr std::array optionalPrograms = {"on_ingress", "on_egress"};
 constexpr const char* gateProgram = "on_egress";
 /// What is said of it, and told apart by in helper/degraded.ts.
+/// What is attached beside programs of another layout, as long as those are attached too.
+constexpr const char* beside = "_beside";
 constexpr const char* theGate = "the gate";
 constexpr const char* theLineage = "the record of forks and execs";
 constexpr const char* theFlows = "the record of connections";
@@ -141,10 +143,21 @@ bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reus
       missing.push_back({name == gateProgram ? theGate : name, reason(result)});
       return false;
     }
-    const int result = attachPinned(program, cgroup, folders.links + "/" + name, reuse);
+    const int result = attachPinned(program, cgroup, folders.links + "/" + name + (reuse ? "" : beside), reuse);
     if (result == 0) continue;
     missing.push_back({name == gateProgram ? theGate : name, reason(result)});
     if (!isOptional(program)) return false;
+  }
+  return true;
+}
+
+bool KernelPart::takePlaces(const PinFolders& folders, std::vector<Missing>& missing) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_) {
+    const std::string path = folders.links + "/" + bpf_program__name(program);
+    if (rename((path + beside).c_str(), path.c_str()) == 0 || errno == ENOENT) continue;
+    missing.push_back({bpf_program__name(program), errorText(errno)});
+    return false;
   }
   return true;
 }
@@ -165,6 +178,7 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, OptionalParts& par
     }
     if (!attachPrograms(cgroup.get(), folders, reuse, parts.gate, true, missing)) return false;
   }
+  if (!reuse && !takePlaces(folders, missing)) return false;
   // What an earlier version attached besides goes only now: everything of this one is in place.
   const auto isProgram = [this](const std::string& name) { return bpf_object__find_program_by_name(object_, name.c_str()) != nullptr; };
   emptyPinFolder(folders.links, isProgram);
@@ -198,6 +212,21 @@ void KernelPart::attachTracing(const PinFolders& folders, OptionalParts& parts, 
   }
 }
 
+bool KernelPart::settle(const KernelPaths& paths, std::string& why) {
+  void* memory = mmap(nullptr, sizeof(bastion_settings), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_object__find_map_fd_by_name(object_, "settings"), 0);
+  if (memory == MAP_FAILED) {
+    why = "settings map: " + errorText(errno);
+    return false;
+  }
+  settings_ = static_cast<bastion_settings*>(memory);
+  settings_->layout = BASTION_LAYOUT;
+  settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
+  settings_->refuse_mark = paths.refuseMark;
+  settings_->network_namespace = networkNamespaceCookie();
+  if (generation() == 0) setGeneration(1);
+  return true;
+}
+
 bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std::string& why) {
   const auto fd = [this](const char* name) { return bpf_object__find_map_fd_by_name(object_, name); };
   pending_ = fd("pending");
@@ -210,12 +239,6 @@ bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std
   traffic_ = fd("traffic");
   programs_ = PinFolders(paths.pinPath).programs;
   complaint.clear();
-  void* memory = mmap(nullptr, sizeof(bastion_settings), PROT_READ | PROT_WRITE, MAP_SHARED, fd("settings"), 0);
-  if (memory == MAP_FAILED) {
-    why = "settings map: " + errorText(errno);
-    return false;
-  }
-  settings_ = static_cast<bastion_settings*>(memory);
   ring_ = ring_buffer__new(fd("executables"), &KernelPart::onPath, this, nullptr);
   if (ring_ == nullptr || ring_buffer__add(ring_, fd("reports"), &KernelPart::onReport, this) < 0 ||
       ring_buffer__add(ring_, fd("dns"), &KernelPart::onDns, this) < 0) {
@@ -223,15 +246,10 @@ bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std
     return false;
   }
   if (parts.flows) flowRing_ = ring_buffer__new(fd("flow_events"), &KernelPart::onFlow, this, nullptr);
-  settings_->layout = BASTION_LAYOUT;
-  settings_->decide_in_thread = paths.decideInThread ? 1 : 0;
-  settings_->refuse_mark = paths.refuseMark;
-  settings_->network_namespace = networkNamespaceCookie();
   if (!noteHelper(bpf_program__fd(bpf_object__find_program_by_name(object_, "note_helper")))) {
     why = "note_helper: " + reason(errno);
     return false;
   }
-  if (generation() == 0) setGeneration(1);
   // What an earlier consumer was told is lost with it.
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
   tellPathsAgain();
@@ -279,9 +297,10 @@ std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vect
     part->discarded_ = "its tables have the layout " + std::to_string(layout) + ", not " + std::to_string(BASTION_LAYOUT);
   else if (pinned == PinnedLayout::fits && !reuse)
     part->discarded_ = "the kernel does not let its tables be used by these programs";
-  const bool attached = part->attach(paths, reuse, parts, missing);
+  const bool settled = part->settle(paths, why);
+  const bool attached = settled && part->attach(paths, reuse, parts, missing);
   if (!attached || !part->start(paths, parts, why)) {
-    if (attached) missing.push_back({"owner hooks", why});
+    if (attached || !settled) missing.push_back({"owner hooks", why});
     // Half of the hooks would name owners for half of the packets.
     removePinFolders(folders);
     return nullptr;

@@ -128,9 +128,13 @@ class KernelPart {
   bool load(const KernelPaths& paths, OptionalParts parts, bool reuse, std::string& why);
   /// Loads as many parts as the kernel takes, into the maps of an earlier helper (`reuse`) if `fits`.
   bool loadMost(const KernelPaths& paths, bool fits, OptionalParts& parts, bool& reuse, std::vector<Missing>& missing);
+  /// What the programs have to know from the first packet on. Without it the gate takes every socket for another namespace's.
+  bool settle(const KernelPaths& paths, std::string& why);
   bool attach(const KernelPaths& paths, bool reuse, OptionalParts& parts, std::vector<Missing>& missing);
   /// Only the gate, or all but the gate.
   bool attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate, std::vector<Missing>& missing);
+  /// Ends what an earlier helper attached, which went on recording and judging until all of this one's was there.
+  bool takePlaces(const PinFolders& folders, std::vector<Missing>& missing);
   void attachTracing(const PinFolders& folders, OptionalParts& parts, std::vector<Missing>& missing);
   bool putBack(const std::vector<std::string>& lost, const PinFolders& folders, std::vector<Missing>& missing);
   bool pinMaps(const PinFolders& folders, std::vector<Missing>& missing);

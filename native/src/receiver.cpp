@@ -152,10 +152,10 @@ DataPath::Subject DataPath::identify(const bastion_tuple& tuple, const QueuedPac
   }
   bastion_pending entry{};
   if (!kernel_ || !kernel_->lookupPending(tuple, entry)) {
-    if (!recorderSeen_) subject.next = Subject::Next::resolve;
+    if (!kernel_ || !recorder_) subject.next = Subject::Next::resolve;
     return subject;
   }
-  recorderSeen_ = true;
+  recorder_ = true;
   if ((entry.owner.flags & BASTION_OWNER_KERNEL) != 0) {
     subject.origin = Origin::kernel;
     subject.uid = 0;

@@ -87,6 +87,7 @@ export class FakeDataPath implements DataPath {
   /** By slot. */
   counted: readonly number[] = [];
   defaultVerdict = '';
+  recorder: boolean | null = null;
   tellsFlows = false;
   generations = 1;
 
@@ -138,6 +139,10 @@ export class FakeDataPath implements DataPath {
 
   setGate(posture: GatePosture): void {
     this.gate = posture;
+  }
+
+  setRecorder(there: boolean): void {
+    this.recorder = there;
   }
 
   setTellFlows(on: boolean): void {
