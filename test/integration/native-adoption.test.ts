@@ -120,6 +120,29 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     assert.equal(await ended, 0);
   });
 
+  test('over pins of another layout nobody is looked up for what the old rules hold, until rules that note nobody are in force', { skip: tryTool('bpftool', ['version']) === null ? 'bpftool does not run here' : false }, async () => {
+    const first = await bed.open();
+    await first.kill();
+    const settings = join(bed.pins, 'maps/settings');
+    execFileSync('bpftool', ['map', 'update', 'pinned', settings, 'key', '0', '0', '0', '0', 'value', ...Array<string>(80).fill('9')]);
+    const host = bed.newHost(null);
+    await host.open(bed.addon, bed.options());
+    await host.call({ op: 'adopt', policy: 0n });
+    // The socket may be in other hands by now: the note of who sent is in the old tables.
+    const early = bed.traffic('tcp', PEER4, 7);
+    const unknown = await host.nextAsk();
+    assert.equal(unknown.evidence, 'none');
+    await host.answer({ id: unknown.id, verdict: 'refuse' });
+    assert.notEqual(await early, 0);
+    bed.applyRules(null);
+    await host.call({ op: 'setRecorder', there: false });
+    const late = bed.traffic('tcp', PEER4, 7);
+    const found = await host.nextAsk();
+    assert.equal(found.evidence, 'kernel', 'its socket is younger than the hooks');
+    await host.answer({ id: found.id, verdict: 'refuse' });
+    assert.notEqual(await late, 0);
+  });
+
   test('health: the queue is known as ours, and the map that is shared answers', async () => {
     const host = await bed.open();
     const turned = (await host.health()).lastTurnNs;

@@ -18,6 +18,7 @@ export type Request =
   | { readonly op: 'adopt'; readonly policy: bigint }
   | { readonly op: 'setGate'; readonly posture: NativeGatePosture }
   | { readonly op: 'setTellFlows'; readonly on: boolean }
+  | { readonly op: 'setRecorder'; readonly there: boolean }
   | { readonly op: 'generation' }
   | { readonly op: 'hits' }
   | { readonly op: 'traffic' }
