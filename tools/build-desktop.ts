@@ -52,9 +52,7 @@ async function bundle(root: string, entry: string, outfile: string): Promise<Met
     target: 'node24',
     keepNames: true,
     legalComments: 'none',
-    external: ['node-gtk', 'x11', 'usocket', 'event-stream'],
-    // What dbus-next reads introspection with, which nothing here does; it would cost each process a megabyte.
-    alias: { xml2js: join(root, 'tools/nothing.cjs') },
+    external: ['node-gtk'],
     define: { 'import.meta.dirname': '__dirname', BASTION_VERSION: JSON.stringify(await version(root)) },
     logLevel: 'warning',
   });

@@ -43,12 +43,9 @@ async function bundle(name: string, entry: string, file = 'main.mjs', minify = f
     outfile: join(root, 'build', name, file),
     bundle: true,
     platform: 'node',
-    // Ways to a bus that dbus-next loads when they are asked for, which the product never does.
-    external: ['x11', 'usocket', 'event-stream'],
     target: 'node24',
     format: 'esm',
     minify,
-    keepNames: true,
     legalComments: 'none',
     sourcemap: 'linked',
     logLevel: 'warning',

@@ -4,13 +4,13 @@
  */
 import { BUS_ERRORS } from '../../helper/contract/transport.ts';
 import type { BusConnection, IncomingMessage } from '../../helper/contract/transport.ts';
-import dbus from 'dbus-next';
+import variants from 'dbus-next/lib/variant.js';
 
-export type Variant = InstanceType<typeof dbus.Variant>;
+export type Variant = InstanceType<typeof variants.Variant>;
 
 /** A value with its D-Bus signature, as variants carry it. */
 export function variant(signature: string, value: unknown): Variant {
-  return new dbus.Variant(signature, value);
+  return new variants.Variant(signature, value);
 }
 
 export interface BusMethod {

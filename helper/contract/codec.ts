@@ -2,11 +2,11 @@
  * a{sv} <-> typed dictionaries. A dictionary is declared once with its keys and D-Bus types; the TypeScript type, the
  * encoder and the validating decoder follow from the declaration. data/dbus documents every key.
  */
-import dbus from 'dbus-next';
+import variants from 'dbus-next/lib/variant.js';
 import { BastionError } from './errors.ts';
 import { WIRE_LIMITS } from './names.ts';
 
-export type Variant = InstanceType<typeof dbus.Variant>;
+export type Variant = InstanceType<typeof variants.Variant>;
 export type WireDictionary = Record<string, Variant>;
 
 /** One D-Bus type: its signature, and how values cross. `decode` throws BastionError InvalidArgument. */
@@ -138,7 +138,7 @@ export function dictionary<K extends Keys>(
       for (const [name, key] of Object.entries(keys)) {
         const field: unknown = (value as Record<string, unknown>)[name];
         if (field === undefined) continue;
-        wire[name] = new dbus.Variant(key.type.signature, key.type.encode(field));
+        wire[name] = new variants.Variant(key.type.signature, key.type.encode(field));
       }
       return wire;
     },
@@ -155,7 +155,7 @@ export function dictionary<K extends Keys>(
           if (options.open) continue;
           bad(`${where}.${name.slice(0, 64)}`, `no such key; the keys are ${Object.keys(keys).join(', ')}`);
         }
-        if (!(wrapped instanceof dbus.Variant) || wrapped.signature !== key.type.signature) {
+        if (!(wrapped instanceof variants.Variant) || wrapped.signature !== key.type.signature) {
           bad(`${where}.${name}`, `a value of type '${key.type.signature}'`);
         }
         found[name] = key.type.decode(wrapped.value, `${where}.${name}`);

@@ -45,3 +45,14 @@ declare module 'dbus-next/lib/constants.js' {
   const constants: { readonly _getBigIntConstants: () => { MIN_INT64: bigint } };
   export default constants;
 }
+
+declare module 'dbus-next/lib/variant.js' {
+  /** A value with its signature, where the type of a field is decided by each message. */
+  class Variant<T = unknown> {
+    constructor(signature: string, value: T);
+    signature: string;
+    value: T;
+  }
+  const variants: { readonly Variant: typeof Variant };
+  export default variants;
+}

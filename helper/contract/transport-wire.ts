@@ -3,16 +3,16 @@
  * the whole body before anybody can look at its size or signature, and throws inside the stream's handler.
  * Source: D-Bus Specification, "Message Protocol" and "Type System".
  */
-import dbus from 'dbus-next';
 import constants from 'dbus-next/lib/constants.js';
 import DBusBuffer from 'dbus-next/lib/dbus-buffer.js';
 import marshalling from 'dbus-next/lib/marshall-compat.js';
 import messages from 'dbus-next/lib/message-type.js';
 import signatures from 'dbus-next/lib/signature.js';
+import variants from 'dbus-next/lib/variant.js';
 import type { TypeNode } from 'dbus-next/lib/dbus-buffer.js';
 
 /** The class of a value with its own type. */
-export const { Variant } = dbus;
+export const { Variant } = variants;
 
 /** Message types of the specification. */
 export const MESSAGE = { call: 1, reply: 2, error: 3, signal: 4 } as const;

@@ -10,6 +10,7 @@
 #include "folder_lock.hpp"
 #include "journal.hpp"
 #include "notify.hpp"
+#include "waker.hpp"
 
 namespace bastion {
 
@@ -20,12 +21,11 @@ constexpr size_t stateBytes = 4096;
 constexpr size_t journalEntryBytes = 65'536;
 
 struct Session;
-void deliver(Napi::Env env, Napi::Function callback, Session* session, void*);
 void onEnvironmentEnd(Session* session);
 
 /// One opened data path and its way into JavaScript. Lives as long as the environment: methods may be called after close.
 struct Session {
-  Napi::TypedThreadSafeFunction<Session, void, deliver> tell;
+  std::shared_ptr<Waker> waker;
   Napi::FunctionReference askMaker;
   Napi::FunctionReference flowMaker;
   Napi::Env::CleanupHook<decltype(&onEnvironmentEnd), Session> atEnd;
@@ -43,8 +43,7 @@ DataPath& pathOf(const Napi::CallbackInfo& info) { return *sessionOf(info).path;
 
 void closeSession(Session& session, bool unpin) {
   if (session.path) session.path->close(unpin);
-  if (session.tell) session.tell.Abort();
-  session.tell = {};
+  if (session.waker) session.waker->close();
 }
 
 /// Runs before the environment takes its thread-safe functions down: no thread of ours may call one after that.
@@ -52,18 +51,17 @@ void onEnvironmentEnd(Session* session) { closeSession(*session, false); }
 
 void callBack(Napi::Env env, const Session& session, const Napi::Function& callback, const Reports& reports, const QueueReport* queue) {
   const Napi::HandleScope scope(env);
-  callback.Call({makeEvents(env, {session.askMaker.Value(), session.flowMaker.Value()}, reports, queue)});
-  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  callFromLoop(env, callback, makeEvents(env, {session.askMaker.Value(), session.flowMaker.Value()}, reports, queue));
 }
 
-void deliver(Napi::Env env, Napi::Function callback, Session* session, void*) {
-  if (env == nullptr || callback.IsEmpty() || !session->path) return;
-  Reports reports = session->path->takeReports();
+void deliver(Napi::Env env, const Napi::Function& callback, const Session& session) {
+  if (!session.path) return;
+  Reports reports = session.path->takeReports();
   if (reports.empty()) return;
   // What the queue's state was at the end of a batch is told with it; earlier changes go ahead, one call each.
   const Reports none;
-  for (size_t i = 0; i + 1 < reports.queue.size(); i += 1) callBack(env, *session, callback, none, &reports.queue[i]);
-  callBack(env, *session, callback, reports, reports.queue.empty() ? nullptr : &reports.queue.back());
+  for (size_t i = 0; i + 1 < reports.queue.size(); i += 1) callBack(env, session, callback, none, &reports.queue[i]);
+  callBack(env, session, callback, reports, reports.queue.empty() ? nullptr : &reports.queue.back());
 }
 
 Napi::Value answer(const Napi::CallbackInfo& info) {
@@ -242,17 +240,16 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   Session* self = session.get();
   self->askMaker = Napi::Persistent(askMaker);
   self->flowMaker = Napi::Persistent(flowMaker);
-  self->tell = decltype(self->tell)::New(env, onEvents, "bastion events", 0, 1, self);
-  if (!self->tell) {
-    env.GetAndClearPendingException();
+  self->waker = Waker::make(
+      env, onEvents, "bastion events", [self](Napi::Env loop, const Napi::Function& told) { deliver(loop, told, *self); });
+  if (!self->waker) {
     throwError(env, "EIO", "cannot make the way for events");
     return {};
   }
-  self->tell.Unref(env);
-  // The thread-safe function refers to the session until the loop has closed it.
+  // The waker refers to the session until the loop has closed it.
   env.GetInstanceData<Sessions>()->push_back(std::move(session));
   QueueError error;
-  self->path = DataPath::open(options, [self] { self->tell.NonBlockingCall(); }, error);
+  self->path = DataPath::open(options, [waker = self->waker.get()] { waker->wake(); }, error);
   if (!self->path) {
     closeSession(*self, false);
     throwQueueError(env, error);

@@ -74,10 +74,19 @@ DataPath::~DataPath() { close(false); }
 Reports DataPath::takeReports() {
   const std::scoped_lock lock(mutex_);
   announced_ = false;
-  for (AskReport& ask : reports_.asks) {
+  std::vector<AskReport> later;
+  if (reports_.asks.size() > asksAtOnce) {
+    const auto rest = reports_.asks.begin() + asksAtOnce;
+    later.assign(std::make_move_iterator(rest), std::make_move_iterator(reports_.asks.end()));
+    reports_.asks.erase(rest, reports_.asks.end());
+  }
+  for (const AskReport& ask : reports_.asks) {
     if (HeldFlow* flow = held_.byId(ask.id)) flow->state = AskState::told;
   }
-  return std::exchange(reports_, {});
+  Reports taken = std::exchange(reports_, {});
+  reports_.asks = std::move(later);
+  if (!reports_.asks.empty()) announce();
+  return taken;
 }
 
 void DataPath::announce() {

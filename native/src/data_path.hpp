@@ -139,6 +139,9 @@ struct Health {
 /// Every method may be called from any thread.
 class DataPath {
  public:
+  /// Questions told in one turn of the event loop, so that a storm of them does not keep it from its sockets and timers.
+  static constexpr size_t asksAtOnce = 128;
+
   /// `notify` says that reports wait; it is called with the lock held, must not call back, and is called once until
   /// `takeReports` was. Nothing with `error` set if the queue cannot be had.
   static std::unique_ptr<DataPath> open(const Options& options, std::function<void()> notify, QueueError& error);
@@ -149,6 +152,7 @@ class DataPath {
   const KernelPart* kernel() const { return kernel_.get(); }
   const std::vector<Missing>& missing() const { return missing_; }
 
+  /// At most `asksAtOnce` questions: what is left is announced again.
   Reports takeReports();
   uint32_t answer(const std::vector<Answer>& answers);
   void remember(const RememberedProgram& entry);

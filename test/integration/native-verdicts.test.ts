@@ -187,6 +187,25 @@ describe('native data path', { skip: missing ?? false }, () => {
     });
   }
 
+  test('asks: a storm of them leaves the event loop its turns, one call and no more than 128 asks in each', async () => {
+    const host = await bed.open({ maxHeldPerUid: 1024, maxHeld: 1024, answerDeadlineMs: 60_000 });
+    await host.call({ op: 'labour', ms: 20 });
+    await bed.traffic('burst', PEER4, 7, BURST, 'udp-send');
+    // Two processes on the same port at one time are one ask.
+    for (let packets = 0; packets < BURST;) ({ packets } = await host.counters());
+    const { asks } = await host.counters();
+    await host.until('every ask', () => (host.asks.length === asks ? asks : null));
+    assert.deepEqual(host.calls.filter(({ asks: many, call }) => many > 128 || call > 1), []);
+    const fifo = join(bed.folder, 'storm');
+    execFileSync('mkfifo', [fifo]);
+    await host.call({ op: 'block', fifo });
+    await bed.traffic('burst', PEER6, 7, BURST, 'udp-send');
+    await writeFile(fifo, 'go on');
+    await host.until('the asks of the second storm', () => (host.asks.length > asks + 128 ? true : null));
+    assert.deepEqual(host.calls.filter(({ asks: many, call }) => many > 128 || call > 1), []);
+    assert.ok(host.calls.some(({ asks: many }) => many === 128), 'never as many as may be');
+  });
+
   test('limits: packets over the limits of a flow and of a user are dropped and counted', async () => {
     await limitsHold(bed, await bed.open({ maxHeldPerFlow: 3, maxHeldPerUid: 5 }));
   });

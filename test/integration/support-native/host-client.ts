@@ -37,6 +37,8 @@ export class Host {
   readonly packets: NativePacket[] = [];
   readonly flows: NativeFlow[] = [];
   readonly queueStates: boolean[] = [];
+  /** Of each time that something was told: how many questions, and which call it was since the event loop had its turn. */
+  readonly calls: { readonly asks: number; readonly call: number }[] = [];
   /** Answers every ask at once when set. */
   policy: ((ask: NativeAsk) => Omit<NativeAnswer, 'id'> | null) | null = null;
   readonly #process: ChildProcess;
@@ -163,6 +165,7 @@ export class Host {
 
   #onMessage(message: FromHost): void {
     if (message.kind === 'events') {
+      this.calls.push({ asks: message.events.asks.length, call: message.call });
       this.#onEvents(message.events);
       return;
     }

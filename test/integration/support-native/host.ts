@@ -1,10 +1,12 @@
 /** Runs in the client's network namespace: loads the addon and does what the test asks for. */
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { loadBinding } from '../../../native/binding.ts';
-import type { NativeDataPath } from '../../../native/binding.ts';
+import type { NativeDataPath, NativeEvents } from '../../../native/binding.ts';
 import type { FromHost, Reply, Request, ToHost } from './protocol.ts';
 
 let path: NativeDataPath | null = null;
+let labourMs = 0;
+let calls = 0;
 
 function send(message: FromHost): void {
   process.send?.(message);
@@ -33,12 +35,17 @@ function breakQueue(): void {
   }
 }
 
+function told(events: NativeEvents): void {
+  if (calls === 0) setImmediate(() => { calls = 0; });
+  calls += 1;
+  send({ kind: 'events', events, call: calls });
+  for (const end = performance.now() + labourMs; performance.now() < end;);
+}
+
 async function serve(request: Request): Promise<Reply> {
   switch (request.op) {
     case 'open':
-      path = loadBinding(request.addon).open(request.options, (events) => {
-        send({ kind: 'events', events });
-      });
+      path = loadBinding(request.addon).open(request.options, told);
       return path.features;
     case 'answer': return opened().answer(request.answers);
     case 'remember': opened().remember(request.entries); return null;
@@ -59,6 +66,7 @@ async function serve(request: Request): Promise<Reply> {
     case 'block':
       setImmediate(() => { readFileSync(request.fifo); });
       return null;
+    case 'labour': labourMs = request.ms; return null;
     case 'close': await opened().close({ unpin: request.unpin }); return null;
     default: throw new TypeError('unknown request');
   }

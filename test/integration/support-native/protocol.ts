@@ -30,6 +30,8 @@ export type Request =
   | { readonly op: 'breakQueue' }
   /** Blocks the host's JavaScript thread after it has replied, until somebody writes to the FIFO. */
   | { readonly op: 'block'; readonly fifo: string }
+  /** From here on whatever the host is told takes it `ms` of its JavaScript thread. */
+  | { readonly op: 'labour'; readonly ms: number }
   | { readonly op: 'close'; readonly unpin: boolean };
 
 export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly number[] | readonly string[] | number | boolean | null;
@@ -37,7 +39,8 @@ export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProce
 export type FromHost =
   | { readonly kind: 'reply'; readonly sequence: number; readonly value: Reply }
   | { readonly kind: 'failure'; readonly sequence: number; readonly code: string; readonly message: string }
-  | { readonly kind: 'events'; readonly events: NativeEvents };
+  /** `call`: the first, second… since the event loop last had its turn. */
+  | { readonly kind: 'events'; readonly events: NativeEvents; readonly call: number };
 
 export interface ToHost {
   readonly sequence: number;

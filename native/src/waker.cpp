@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "waker.hpp"
+
+#include <utility>
+
+namespace bastion {
+
+std::shared_ptr<Waker> Waker::make(Napi::Env env, const Napi::Function& callback, const char* name, Deliver deliver) {
+  auto waker = std::make_shared<Waker>();
+  waker->deliver_ = std::move(deliver);
+  waker->setImmediate_ = Napi::Persistent(env.Global().Get("setImmediate").As<Napi::Function>());
+  // The references below keep what they refer to: only `close` and the end of the environment take them back.
+  waker->turned_ = Napi::Persistent(Napi::Function::New(
+      env,
+      [weak = std::weak_ptr<Waker>(waker)](const Napi::CallbackInfo&) {
+        const auto self = weak.lock();
+        if (!self || !self->function_) return;
+        State state = State::taking;
+        if (!self->state_.compare_exchange_strong(state, State::idle)) self->tell();
+      },
+      "turned"));
+  waker->function_ = decltype(function_)::New(env, callback, name, 0, 1, new Kept(waker), onGone, static_cast<void*>(nullptr));
+  if (!waker->function_) {
+    env.GetAndClearPendingException();
+    return nullptr;
+  }
+  waker->function_.Unref(env);
+  return waker;
+}
+
+void Waker::wake() {
+  if (state_.exchange(State::told) == State::idle) tell();
+}
+
+void Waker::close() {
+  if (function_) function_.Abort();
+  function_ = {};
+  setImmediate_.Reset();
+  turned_.Reset();
+}
+
+void Waker::tell() { function_.NonBlockingCall(); }
+
+void Waker::onLoop(Napi::Env env, Napi::Function callback, Kept* kept, void*) {
+  if (env == nullptr || callback.IsEmpty() || !(*kept)->function_) return;
+  const Napi::HandleScope scope(env);
+  const Kept self = *kept;
+  // What is put there from here on is told anew.
+  self->state_ = State::taking;
+  self->afterThisTurn(env);
+  self->deliver_(env, callback);
+}
+
+void Waker::onGone(Napi::Env, void*, Kept* kept) {
+  // It may be what keeps this.
+  (*kept)->deliver_ = nullptr;
+  delete kept;
+}
+
+void Waker::afterThisTurn(Napi::Env env) { callFromLoop(env, setImmediate_.Value(), turned_.Value()); }
+
+void callFromLoop(Napi::Env env, const Napi::Function& callback, Napi::Value argument) {
+  callback.Call({argument});
+  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+}
+
+}  // namespace bastion

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/// How a thread says to JavaScript that there is something to take.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+namespace bastion {
+
+/// At most one call in each turn of the event loop: whoever makes work for a thread cannot keep the loop from its sockets and
+/// timers. A thread-safe function alone calls up to 1,000 times, as long as there is more, before the loop goes on. Source:
+/// node src/node_api.cc, ThreadSafeFunction::Dispatch.
+class Waker : public std::enable_shared_from_this<Waker> {
+ public:
+  using Deliver = std::function<void(Napi::Env, const Napi::Function&)>;
+
+  /// `deliver` takes what there is and gives it to `callback`, on the loop's thread; it is kept until some time after `close`.
+  /// Null: no way could be made, nothing is thrown. The loop does not stay alive for it.
+  static std::shared_ptr<Waker> make(Napi::Env env, const Napi::Function& callback, const char* name, Deliver deliver);
+
+  /// From any thread, after something was put where `deliver` takes it.
+  void wake();
+
+  /// On the loop's thread, when no thread calls `wake` any more: nothing is delivered afterwards. Idempotent.
+  void close();
+
+ private:
+  using Kept = std::shared_ptr<Waker>;
+  /// `told`: the loop knows, and has not taken. `taking`: taken in this turn of the loop, and nothing new since.
+  enum class State { idle, told, taking };
+
+  static void onLoop(Napi::Env env, Napi::Function callback, Kept* kept, void*);
+  static void onGone(Napi::Env env, void*, Kept* kept);
+  void afterThisTurn(Napi::Env env);
+  void tell();
+
+  Napi::TypedThreadSafeFunction<Kept, void, onLoop> function_;
+  Napi::FunctionReference setImmediate_;
+  Napi::FunctionReference turned_;
+  Deliver deliver_;
+  std::atomic<State> state_{State::idle};
+};
+
+/// Calls into JavaScript from the loop; what is thrown there is the process's uncaught exception.
+void callFromLoop(Napi::Env env, const Napi::Function& callback, Napi::Value argument);
+
+}  // namespace bastion
