@@ -16,6 +16,13 @@ import { ROOT, killRunning, runFile, type FileRun } from './runner/execute.ts';
 import { secondTry } from './runner/second-try.ts';
 
 const DEFAULT_SUITES = ['lint', 'unit', 'contract', 'integration', 'desktop', 'security'];
+/**
+ * It waits for displays and for people's time most of its own, and shares nothing with the others: where it is asked for with
+ * suites that use namespaces, it goes beside them.
+ */
+const LANE_OF_ITS_OWN = 'desktop';
+/** These use every processor. */
+const ALONE: ReadonlySet<string> = new Set(['lint', 'unit']);
 const OTHER_SUITES = ['system', 'leaks', 'fuzz'];
 const FILE_LIMIT_MS = 420_000;
 /** Full counts take longer than the small ones of a daily run. */
@@ -141,10 +148,17 @@ async function main(): Promise<number> {
   const options = readOptions();
   const results: TestResult[] = [];
   const wanted = options.only === null ? options.suites : await suitesWith(options.only, options.suites);
-  for (const suite of wanted) {
-    const files = await testFiles(suite);
-    if (files.length > 0 || suite === 'lint') results.push(...await runSuite(suite, options, files));
-  }
+  const inTurn = async (suites: readonly string[]): Promise<void> => {
+    for (const suite of suites) {
+      const files = await testFiles(suite);
+      if (files.length > 0 || suite === 'lint') results.push(...await runSuite(suite, options, files));
+    }
+  };
+  await inTurn(wanted.filter((suite) => ALONE.has(suite)));
+  await Promise.all([
+    inTurn(wanted.filter((suite) => suite === LANE_OF_ITS_OWN)),
+    inTurn(wanted.filter((suite) => suite !== LANE_OF_ITS_OWN && !ALONE.has(suite))),
+  ]);
   if (results.length === 0) return emptyRun(options);
   const forbidden = forbiddenSkips(results);
   for (const { name, detail } of forbidden) {

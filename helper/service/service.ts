@@ -117,7 +117,7 @@ class RunningService implements Service {
   readonly #insights: Insights;
   readonly #status: StatusSignals;
   readonly #stops: (() => void)[] = [];
-  /** Connections that were let see the state: a signal to everybody would tell it to those who may not ask for it. */
+  /** Connections that were let see the state: a signal to everybody would tell those who may not, if only that there is news. */
   readonly #viewers = new Set<string>();
   #rulesTimer: NodeJS.Timeout | null = null;
   #networkTimer: NodeJS.Timeout | null = null;
@@ -145,7 +145,7 @@ class RunningService implements Service {
       applications: options.applications,
       isThere: (name) => callers.has(name),
       send: (receiver, member, signature, body) => {
-        if (receiver === null) this.#signal({ interface: INTERFACES.applications, member, signature, body });
+        if (receiver === null) this.#tellViewers(INTERFACES.applications, member, signature, body);
         else this.#unicast(receiver, INTERFACES.applications, member, signature, body);
       },
     });
@@ -253,14 +253,14 @@ class RunningService implements Service {
     this.#status.changed();
     this.#rulesTimer ??= setTimeout(() => {
       this.#rulesTimer = null;
-      this.#signal({ interface: INTERFACES.rules, member: 'Changed', signature: '', body: [] });
+      this.#tellViewers(INTERFACES.rules, 'Changed', '', []);
     }, CHANGED_MS).unref();
   }
 
   #networkChanged(): void {
     this.#networkTimer ??= setTimeout(() => {
       this.#networkTimer = null;
-      this.#signal({ interface: INTERFACES.network, member: 'Changed', signature: '', body: [] });
+      this.#tellViewers(INTERFACES.network, 'Changed', '', []);
     }, CHANGED_MS).unref();
   }
 
@@ -279,9 +279,11 @@ class RunningService implements Service {
   }
 
   #propertiesChanged(name: string, changed: Readonly<Record<string, unknown>>, invalidated: readonly string[]): void {
-    for (const receiver of this.#viewers) {
-      this.#unicast(receiver, PROPERTIES_INTERFACE, 'PropertiesChanged', 'sa{sv}as', [name, changed, [...invalidated]]);
-    }
+    this.#tellViewers(PROPERTIES_INTERFACE, 'PropertiesChanged', 'sa{sv}as', [name, changed, [...invalidated]]);
+  }
+
+  #tellViewers(interfaceName: string, member: string, signature: string, body: readonly unknown[]): void {
+    for (const receiver of this.#viewers) this.#unicast(receiver, interfaceName, member, signature, body);
   }
 
   #onSignal(signal: IncomingMessage): void {

@@ -1,4 +1,4 @@
-/** Every method and property of the contract, called by everybody who could, against the table of what each of them gets. */
+/** Every member of the contract, called or listened to by everybody who could, against the table of what each of them gets. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { INTERFACES, BUS_NAME, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { Variant, connectBus } from '../../helper/contract/transport.ts';
 import type { BusConnection, IncomingMessage } from '../../helper/contract/transport.ts';
-import { clientOf, noLab, until } from '../integration/support.ts';
+import { clientOf, copyInto, noLab, promptFor, until } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
 import { ROOT } from '../lab/process.ts';
 import { contractXml, declaredMembers } from './contract-xml.ts';
@@ -20,6 +20,7 @@ const ACTIVE_RULES = `polkit.addRule(function (action, subject) {
   if (subject.user === "games" && granted.indexOf(action.id.replace("org.bastionfirewall.helper1.", "")) >= 0) return polkit.Result.YES;
 });
 `;
+const SYSTEM_USER = ['setpriv', '--reuid', '1', '--regid', '1', '--clear-groups', '--'];
 const PROPERTIES = 'org.freedesktop.DBus.Properties';
 const RULE = { action: new Variant('s', 'deny'), address: new Variant('s', '192.0.2.1') };
 
@@ -56,6 +57,7 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
   const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as {
     readonly methods: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
     readonly properties: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
+    readonly signals: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
   };
 
   before(async () => {
@@ -157,8 +159,49 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     await root.answer(prompt.nonce, { action: 'deny', lifetime: 'once', scope: 'host' });
     await held;
     root.close();
-    // That rules have changed is no secret, which ones is: the signal says nothing.
-    assert.deepEqual(new Set([...(heard['other'] ?? []), ...(heard['user'] ?? [])].filter((line) => line !== 'Changed []')), new Set());
+    assert.deepEqual([heard['other'], heard['user']], [[], []]);
     assert.ok(heard['active']?.every((line) => !line.startsWith('Prompt') && !line.startsWith('Flows')));
+  });
+
+  test('each signal reaches whom the table names, whatever the others ask for and match', async (t) => {
+    const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'signal')
+      .map((one) => shortName(one.interface, one.name));
+    const heard = { other: new Set<string>(), user: new Set<string>(), active: new Set<string>(), root: new Set<string>() };
+    const buses: BusConnection[] = [];
+    for (const caller of ['other', 'user', 'active', 'root'] as const) {
+      const bus = await connectAs(caller);
+      buses.push(bus);
+      bus.onSignal((signal) => {
+        if (signal.path === OBJECT_PATH) heard[caller].add(shortName(signal.interface, signal.member));
+      });
+      for (const match of [`sender='${BUS_NAME}'`, `path='${OBJECT_PATH}'`]) await bus.addMatch(`type='signal',${match}`);
+      await outcome(bus, INTERFACES.prompts, 'RegisterAgent', 'a{sv}', [{}]);
+      await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{}]);
+      for (const wider of ['everybody', 'packets']) {
+        await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{ [wider]: new Variant('b', true) }]);
+      }
+    }
+    const root = clientOf(lab);
+    t.after(() => { root.close(); });
+    await root.addRule({ id: 'told', action: 'deny', address: '192.0.2.3' });
+    await root.setMode('learning');
+    await root.setMode('enforcing');
+    const stranger = copyInto(lab, '/usr/bin/curl', 'stranger');
+    // A system user's: root's agent is asked.
+    const held = lab.run([...SYSTEM_USER, stranger, '--silent', '--max-time', '30', `http://${lab.peer4}/`], { as: 'root' });
+    const { nonce } = await promptFor(root, stranger);
+    await root.answer(nonce, { action: 'deny', lifetime: 'once', scope: 'host' });
+    await held;
+    const link = await lab.run(['ip', 'link', 'add', 'name', 'told0', 'type', 'veth', 'peer', 'name', 'told1'], { as: 'root' });
+    assert.equal(link.status, 0, link.stderr);
+    for (const bus of buses) await outcome(bus, INTERFACES.applications, 'RehashAll', '', []);
+    await until('every signal', () => Promise.resolve(heard.root.size === declared.length ? true : null)).catch(() => undefined);
+    // What was sent before this answer has its place before it in everybody's queue of the bus.
+    await root.ping();
+    for (const bus of buses) await bus.callBus('GetId');
+    const found = Object.fromEntries(declared.map((name) => [name, Object.fromEntries(
+      Object.entries(heard).map(([caller, names]) => [caller, names.has(name) ? 'heard' : 'nothing']),
+    )]));
+    assert.deepEqual(found, table.signals);
   });
 });

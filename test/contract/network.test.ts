@@ -1,6 +1,7 @@
 /** The network over the bus: what is told, to whom, and page by page. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { ETH0 } from './memory-network.ts';
 import { LOCAL, STRANGER, ServiceRig, cannotServe, collectSignals } from './service-rig.ts';
 
@@ -63,7 +64,7 @@ describe('contract: network', { skip: cannotServe() }, () => {
 
   test('Changed is told without content, many changes as one', async () => {
     const bus = await rig.connectAs(LOCAL.uid);
-    await bus.addMatch("type='signal',interface='org.bastionfirewall.Helper1.Network'");
+    await bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: INTERFACES.helper, member: 'Ping' });
     const signals = collectSignals(bus, 'Changed');
     for (let count = 0; count < 50; count += 1) rig.network.change();
     const signal = await signals.next();

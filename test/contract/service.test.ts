@@ -68,7 +68,7 @@ describe('service', { skip: cannotServe(), timeout: 300_000 }, () => {
 
   test('adds, changes, lists in pages, exports and removes rules, and says that they changed', async () => {
     const client = rig.clientAs(ROOT_UID);
-    await whenConnected(client);
+    await client.status();
     for (let index = 0; index < 7; index += 1) rig.engine.rows.set(`r${String(index)}`, ruleRow(`r${String(index)}`));
     const changed = nextEvent(client, 'rulesChanged');
     assert.equal(await client.addRule({ id: 'curl', action: 'deny', path: '/usr/bin/curl' }), 'curl');

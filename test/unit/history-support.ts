@@ -26,6 +26,7 @@ export function flow(number: number, change: Partial<StoredFlow> = {}): StoredFl
     ancestors: [
       { pid: 0, path: '/usr/bin/bash', command: 'build.sh', identity: { path: '/usr/bin/bash', interpreter: true, script: '/home/a/build.sh', scriptEvidence: 'exec' } },
       { pid: 0, path: null, command: 'Terminal' },
+      { pid: 1, path: '/usr/lib/systemd/systemd', command: 'systemd' },
     ],
     lineage: 'kernel', command: 'curl', isLookup: false, answersPeer: false, origin: 'process', ...change,
   };

@@ -6,7 +6,7 @@ import type { FlowRecord } from '../../engine-api.ts';
 import type { Origin } from '../../ports.ts';
 import { readIdentity, readList, readObject } from './stored-json.ts';
 
-/** A flow of the history, with all that rules may ask of it. Pids of ancestors are not kept: 0. */
+/** A flow of the history, with all that rules may ask of it. Pids of ancestors are not kept but for the first process: 0. */
 export interface StoredFlow extends FlowRecord {
   readonly identity: Identity;
   readonly claimedPath: string | null;
@@ -112,9 +112,9 @@ function readNames(json: string): readonly KnownName[] {
 
 export function readAncestors(json: string): readonly Ancestor[] {
   return readList(json).map((entry) => {
-    const { path, command, identity } = readObject(entry);
+    const { pid, path, command, identity } = readObject(entry);
     return {
-      pid: 0,
+      pid: pid === 1 ? pid : 0,
       path: typeof path === 'string' ? path : null,
       command: typeof command === 'string' ? command : '',
       ...(identity === undefined ? {} : { identity: readIdentity(identity) }),

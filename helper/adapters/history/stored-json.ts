@@ -46,9 +46,9 @@ export function namesJson(names: readonly KnownName[]): string {
   return JSON.stringify(names.map(({ name, source }) => [name, source]));
 }
 
-/** Without pids: the same programs started by the same ones are one lineage. */
+/** Without pids, but for the first process: the same programs started by the same ones are one lineage. */
 export function ancestorsJson(ancestors: readonly Ancestor[]): string {
-  return JSON.stringify(ancestors.map(({ path, command, identity }) => ({
-    path, command, ...(identity === undefined ? {} : { identity: identityJson(identity) }),
+  return JSON.stringify(ancestors.map(({ pid, path, command, identity }) => ({
+    ...(pid === 1 ? { pid } : {}), path, command, ...(identity === undefined ? {} : { identity: identityJson(identity) }),
   })));
 }
