@@ -10,58 +10,26 @@ import type { BusConnection, IncomingMessage } from '../../helper/contract/trans
 import { clientOf, copyInto, noLab, promptFor, until } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
 import { ROOT } from '../lab/process.ts';
+import { RULES, callMethod, outcome, readProperty, setProperty, shortName } from './authorization-calls.ts';
+import type { AuthorizationTable, Column } from './authorization-calls.ts';
 import { contractXml, declaredMembers } from './contract-xml.ts';
 
 /** `active`: as polkit's defaults treat the user of an active local session; `user` and `other` have none. */
-const CALLERS = { other: 1, user: 65_534, active: 5, root: 0 } as const;
-type CallerName = keyof typeof CALLERS;
+const CALLERS: Readonly<Record<Column, number>> = { other: 1, user: 65_534, active: 5, root: 0 };
 const ACTIVE_RULES = `polkit.addRule(function (action, subject) {
   var granted = ["view", "register-agent", "answer"];
   if (subject.user === "games" && granted.indexOf(action.id.replace("org.bastionfirewall.helper1.", "")) >= 0) return polkit.Result.YES;
 });
 `;
 const SYSTEM_USER = ['setpriv', '--reuid', '1', '--regid', '1', '--clear-groups', '--'];
-const PROPERTIES = 'org.freedesktop.DBus.Properties';
-const RULE = { action: new Variant('s', 'deny'), address: new Variant('s', '192.0.2.1') };
-
-/** Arguments that would do something if they were let: an authorization that is missing shows. */
-function argumentsOf(name: string, nonce: string, flow: string): readonly unknown[] {
-  const known: Readonly<Record<string, readonly unknown[]>> = {
-    'Helper1.SetMode': ['enforcing', {}], 'Helper1.Pause': [1], 'Helper1.SetProfile': [''], 'Helper1.SetLogLevel': ['info'],
-    'Rules.List': [10, ''], 'Rules.Get': ['in-lab'], 'Rules.Export': ['toml'], 'Rules.Add': [{ ...RULE, id: new Variant('s', 'added') }],
-    'Rules.Update': ['in-lab', { enabled: new Variant('b', true) }], 'Rules.Remove': ['added'],
-    'Rules.SetGroup': ['Lab', true], 'Rules.UpdateLists': [[]],
-    'Rules.Import': ['bastion-rules', '{"/usr/bin/imported:443": true}', true],
-    'Rules.Propose': [{}], 'Rules.Simulate': [[], 0n], 'Rules.Review': [],
-    'Prompts.RegisterAgent': [{}], 'Prompts.Answer': [nonce, { action: new Variant('s', 'deny'), lifetime: new Variant('s', 'once') }],
-    'Prompts.ListPending': [10, ''], 'Prompts.Hold': [nonce], 'Prompts.Dismiss': [[nonce]],
-    'Activity.Query': [{}, 10, ''], 'Activity.Subscribe': [{}], 'Activity.Explain': [flow],
-    'Activity.Totals': ['helper', 'application'], 'Activity.Index': [{}, ''], 'Activity.Group': [{}, 'application'],
-    'Network.ListInterfaces': [10, ''], 'Network.ListZones': [10, ''], 'Network.ListContainers': [10, ''], 'Network.SetInbound': ['nowhere', 'off', []],
-    'Activity.TotalsOf': [{}, 'hour', 'application'],
-    'Applications.List': [{}, 10, ''], 'Applications.Rehash': [[]],
-    'Properties.Get': [INTERFACES.helper, 'Mode'], 'Properties.GetAll': [INTERFACES.helper],
-    'Properties.Set': [INTERFACES.helper, 'Mode', new Variant('s', 'learning')],
-  };
-  return known[name] ?? [];
-}
-
-/** `Rules.Add` of `org.bastionfirewall.Helper1.Rules` and `Add`. */
-function shortName(interfaceName: string, member: string): string {
-  return `${interfaceName.slice(interfaceName.lastIndexOf('.') + 1)}.${member}`;
-}
 
 describe('authorization on the real helper', { skip: noLab() || (process.geteuid?.() !== 0 && 'needs root'), timeout: 300_000 }, () => {
   let lab: Lab;
   const connections: BusConnection[] = [];
-  const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as {
-    readonly methods: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
-    readonly properties: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
-    readonly signals: Readonly<Record<string, Readonly<Record<CallerName, string>>>>;
-  };
+  const table = JSON.parse(readFileSync(join(ROOT, 'test/contract/authorization.json'), 'utf8')) as AuthorizationTable;
 
   before(async () => {
-    lab = await Lab.create({ polkit: 'strict', rules: '[[rule]]\nid = "in-lab"\naction = "deny"\ngroup = "Lab"\ndestination = { address = "192.0.2.9" }\n' });
+    lab = await Lab.create({ polkit: 'strict', rules: RULES });
     const watcher = await connectAs('root');
     const reloaded = new Promise<void>((resolve) => {
       watcher.onSignal((signal) => {
@@ -77,23 +45,13 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     await lab.dispose();
   });
 
-  async function connectAs(caller: CallerName): Promise<BusConnection> {
+  async function connectAs(caller: Column): Promise<BusConnection> {
     process.seteuid?.(CALLERS[caller]);
     const stream = connect({ path: lab.busAddress.slice('unix:path='.length) });
     process.seteuid?.(0);
     const bus = await connectBus({ stream });
     connections.push(bus);
     return bus;
-  }
-
-  /** 'done', or the last word of the error's name. */
-  async function outcome(bus: BusConnection, interfaceName: string, member: string, signature: string, body: readonly unknown[]): Promise<string> {
-    try {
-      await bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: interfaceName, member, signature, body });
-      return 'done';
-    } catch (error: unknown) {
-      return error instanceof Error && 'errorName' in error ? String(error.errorName).split('.').at(-1) ?? '' : String(error);
-    }
   }
 
   test('each method gives each caller what the table says, and none is missing in it', async () => {
@@ -110,11 +68,7 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     for (const members of [first, rest]) {
       for (const caller of ['other', 'user', 'active', 'root'] as const) {
         const bus = await connectAs(caller);
-        for (const { interface: interfaceName, name, signature } of members) {
-          const short = shortName(interfaceName, name);
-          found[short] ??= {};
-          found[short][caller] = await outcome(bus, interfaceName, name, signature, argumentsOf(short, prompt.nonce, flow));
-        }
+        for (const member of members) (found[shortName(member)] ??= {})[caller] = await callMethod(bus, member, { nonce: prompt.nonce, flow });
       }
     }
     client.close();
@@ -127,13 +81,10 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     const properties = declaredMembers(contractXml()).filter(({ kind }) => kind === 'property');
     for (const caller of ['other', 'user', 'active', 'root'] as const) {
       const bus = await connectAs(caller);
-      for (const { interface: interfaceName, name, signature } of properties) {
-        const short = shortName(interfaceName, name);
-        const read = await outcome(bus, PROPERTIES, 'Get', 'ss', [interfaceName, name]);
-        found[short] ??= {};
-        found[short][caller] = read;
-        const value = new Variant(signature, signature === 's' ? 'learning' : signature === 't' ? 0n : signature === 'a{sv}' ? {} : []);
-        assert.equal(await outcome(bus, PROPERTIES, 'Set', 'ssv', [interfaceName, name, value]), 'PropertyReadOnly', `${short} by ${caller}`);
+      for (const property of properties) {
+        const short = shortName(property);
+        (found[short] ??= {})[caller] = await readProperty(bus, property);
+        assert.equal(await setProperty(bus, property), 'PropertyReadOnly', `${short} by ${caller}`);
       }
     }
     assert.deepEqual(found, table.properties);
@@ -164,15 +115,14 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
   });
 
   test('each signal reaches whom the table names, whatever the others ask for and match', async (t) => {
-    const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'signal')
-      .map((one) => shortName(one.interface, one.name));
+    const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'signal').map(shortName);
     const heard = { other: new Set<string>(), user: new Set<string>(), active: new Set<string>(), root: new Set<string>() };
     const buses: BusConnection[] = [];
     for (const caller of ['other', 'user', 'active', 'root'] as const) {
       const bus = await connectAs(caller);
       buses.push(bus);
       bus.onSignal((signal) => {
-        if (signal.path === OBJECT_PATH) heard[caller].add(shortName(signal.interface, signal.member));
+        if (signal.path === OBJECT_PATH) heard[caller].add(shortName({ interface: signal.interface, name: signal.member }));
       });
       for (const match of [`sender='${BUS_NAME}'`, `path='${OBJECT_PATH}'`]) await bus.addMatch(`type='signal',${match}`);
       await outcome(bus, INTERFACES.prompts, 'RegisterAgent', 'a{sv}', [{}]);

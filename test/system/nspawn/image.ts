@@ -4,7 +4,8 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { searchPath, tool, which } from '../../lab/process.ts';
 import { cgroup2Mount } from '../../lab/traces.ts';
@@ -13,6 +14,7 @@ import { KEYRING, cacheFolder, cached, mirror, noArchive } from '../rig/cache.ts
 
 const run = promisify(execFile);
 const MAKE_LIMIT_MS = 330_000;
+const FETCH_LIMIT_MS = 120_000;
 const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** Releases that one set of packages is for, the oldest first. */
@@ -84,4 +86,20 @@ export async function image(release: string = ownRelease().codename): Promise<st
   const folder = cacheFolder('systems', `${release}-${process.arch}-${key}`);
   await cached(folder, (unfinished) => make(release, unfinished));
   return folder;
+}
+
+/** The .deb files of a package and of what it needs that the image has not; from the cache or fetched now. */
+export async function archives(name: string): Promise<readonly string[]> {
+  const base = await image();
+  const folder = cacheFolder('archives', `${basename(base)}-${name}`);
+  await cached(folder, async (unfinished) => {
+    const options = [
+      `Dir::State::status=${base}/var/lib/dpkg/status`, `Dir::Cache=${unfinished}`, `Dir::Cache::archives=${unfinished}`, 'Debug::NoLocking=true',
+      'APT::Sandbox::User=',
+    ];
+    await run('apt-get', ['-q', '-y', '--no-install-recommends', '--download-only', ...options.flatMap((option) => ['-o', option]), 'install', name], {
+      timeout: FETCH_LIMIT_MS, maxBuffer: OUTPUT_LIMIT_BYTES, env: { ...process.env, LC_ALL: 'C', PATH: searchPath() },
+    });
+  });
+  return readdirSync(folder).filter((file) => file.endsWith('.deb')).map((file) => join(folder, file));
 }

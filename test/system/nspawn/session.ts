@@ -14,11 +14,18 @@ const BUS_FOLDER = `${HOME}/bus`;
 const BUS_FILE = '/opt/rig/session-bus.conf';
 const LIMIT_MS = 60_000;
 
-/** As a display manager opens one. Source: pam_systemd(8). */
-const LOGIN = [
-  `--uid=${PERSON}`, '--property=PAMName=login', '--setenv=XDG_SEAT=seat0', '--setenv=XDG_SESSION_TYPE=wayland', '--setenv=XDG_SESSION_CLASS=user',
-  `--setenv=HOME=${HOME}`, `--working-directory=${HOME}`,
-];
+/** What a user runs, with the streams of the one who starts it, as a service does it: there is no session. */
+export function asUser(name: string, argv: readonly string[], options: readonly string[] = []): readonly string[] {
+  return ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', `--uid=${name}`, ...options, '--', ...argv];
+}
+
+/** The same as a display manager does it, in a session at the screen of its own. Source: pam_systemd(8). */
+export function atScreen(name: string, argv: readonly string[]): readonly string[] {
+  return asUser(name, argv, [
+    '--property=PAMName=login', '--setenv=XDG_SEAT=seat0', '--setenv=XDG_SESSION_TYPE=wayland', '--setenv=XDG_SESSION_CLASS=user',
+    `--setenv=HOME=/home/${name}`, `--working-directory=/home/${name}`,
+  ]);
+}
 
 /** Whoever reaches the folder may use it: the test is another user than the person. */
 const BUS_CONFIG = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -88,7 +95,7 @@ export class PersonSession {
 
   /** Resolves when the login manager says that the session is the active one, and its bus is there. */
   static async begin(machine: SystemMachine): Promise<PersonSession> {
-    const shell = machine.start(['systemd-run', '--quiet', '--pipe', '--wait', '--collect', ...LOGIN, '--', '/bin/sh']);
+    const shell = machine.start(atScreen(PERSON, ['/bin/sh']));
     const session = new PersonSession(machine, shell);
     machine.put(BUS_FILE, BUS_CONFIG);
     // The login sets the one of the person's service manager.
