@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { searchPath, tool, which } from '../../lab/process.ts';
@@ -93,13 +93,17 @@ export async function archives(name: string): Promise<readonly string[]> {
   const base = await image();
   const folder = cacheFolder('archives', `${basename(base)}-${name}`);
   await cached(folder, async (unfinished) => {
+    // Lists of its own: the machine's may name versions that the archive has no more.
+    const lists = join(unfinished, 'lists');
+    mkdirSync(join(lists, 'partial'), { recursive: true });
     const options = [
-      `Dir::State::status=${base}/var/lib/dpkg/status`, `Dir::Cache=${unfinished}`, `Dir::Cache::archives=${unfinished}`, 'Debug::NoLocking=true',
-      'APT::Sandbox::User=',
-    ];
-    await run('apt-get', ['-q', '-y', '--no-install-recommends', '--download-only', ...options.flatMap((option) => ['-o', option]), 'install', name], {
-      timeout: FETCH_LIMIT_MS, maxBuffer: OUTPUT_LIMIT_BYTES, env: { ...process.env, LC_ALL: 'C', PATH: searchPath() },
-    });
+      `Dir::State::status=${base}/var/lib/dpkg/status`, `Dir::State::lists=${lists}`, `Dir::Cache=${unfinished}`, `Dir::Cache::archives=${unfinished}`,
+      'Debug::NoLocking=true', 'APT::Sandbox::User=',
+    ].flatMap((option) => ['-o', option]);
+    const limits = { timeout: FETCH_LIMIT_MS, maxBuffer: OUTPUT_LIMIT_BYTES, env: { ...process.env, LC_ALL: 'C', PATH: searchPath() } };
+    await run('apt-get', ['-q', ...options, 'update'], limits);
+    await run('apt-get', ['-q', '-y', '--no-install-recommends', '--download-only', ...options, 'install', name], limits);
+    rmSync(lists, { recursive: true });
   });
   return readdirSync(folder).filter((file) => file.endsWith('.deb')).map((file) => join(folder, file));
 }
