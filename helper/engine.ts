@@ -220,6 +220,12 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
     this.#kernelFlows.take(events);
   }
 
+  /** What was not told yet of a data path that is to be closed. */
+  onLastFlows(events: readonly FlowEvent[]): void {
+    this.#kernelFlows.take(events);
+    this.#kernelFlows.finish();
+  }
+
   onQueueReady(ready: boolean, message: string): void {
     this.#health.setQueue(ready, message);
     this.#deps.logger.log(ready ? 'info' : 'error', 'packet queue', { ready, message });
@@ -551,7 +557,6 @@ export class Engine implements EngineApi, Omit<DataPathEvents, 'onPackets'> {
 
   async stop(): Promise<void> {
     this.#run((turn) => { this.#prompts.withdrawAll(turn); });
-    this.#kernelFlows.finish();
     this.#dataPath = null;
     for (const stop of this.#stops) stop();
     this.#identity.clear();

@@ -470,6 +470,7 @@ class Helper {
       }),
       removePins: () => { if (identification === 'kernel') this.#native.removePins(pinPath); },
       onDataPath: (dataPath) => {
+        if (dataPath === null && this.#dataPath !== null) engine.onLastFlows(this.#dataPath.leaveFlows());
         this.#dataPath = dataPath;
         engine.attach(dataPath);
       },

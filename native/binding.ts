@@ -340,6 +340,8 @@ export interface NativeDataPath {
   setGate(posture: NativeGatePosture): void;
   /** Are connections told of? Off until it is called for the first time; those that are open then are not told of. */
   setTellFlows(on: boolean): void;
+  /** See DataPath.leaveFlows in helper/ports/data-path.ts. */
+  leaveFlows(): readonly NativeFlow[];
   /** See DataPath.setRecorder in helper/ports/data-path.ts. */
   setRecorder(there: boolean): void;
   /** Of entries that are made from now on; raised by `replaceAll`. 0 without kernel programs. */

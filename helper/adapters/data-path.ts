@@ -55,6 +55,7 @@ export function openDataPath(options: DataPathOptions): DataPath {
     setTellFlows: (on) => {
       path.setTellFlows(on);
     },
+    leaveFlows: () => path.leaveFlows().map((flow) => flowOf(flow, lookups)),
     setRecorder: (there) => {
       path.setRecorder(there);
     },

@@ -220,6 +220,11 @@ export interface DataPath {
   /** Are connections told of (`onFlows`)? Those that are open when it begins are not. */
   setTellFlows(on: boolean): void;
   /**
+   * Right before `close`: the connections that were not told yet. From here on none is: what the kernel records now is for the
+   * next helper, and this one would only take it away.
+   */
+  leaveFlows(): readonly FlowEvent[];
+  /**
    * Do the rules that are now in force note who sends what they hold (`xtPrograms`)? What comes without a note is then nobody's;
    * where no rule notes it, the sender is looked up. So until it is called after an earlier helper whose tables were of no use:
    * its rules may still hold packets, and who sent them may have handed on the socket since.

@@ -112,6 +112,13 @@ void setTellFlows(const Napi::CallbackInfo& info) {
   pathOf(info).setTellFlows(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
 }
 
+Napi::Value leaveFlows(const Napi::CallbackInfo& info) {
+  const Session& session = sessionOf(info);
+  Reports reports;
+  reports.flows = session.path->leaveFlows();
+  return makeEvents(info.Env(), {session.askMaker.Value(), session.flowMaker.Value()}, reports, nullptr).Get("flows");
+}
+
 void setRecorder(const Napi::CallbackInfo& info) {
   pathOf(info).setRecorder(info[0].IsBoolean() && info[0].As<Napi::Boolean>());
 }
@@ -202,6 +209,7 @@ Napi::Object makeDataPath(Napi::Env env, Session* session) {
   setMethod<adopt>(object, "adopt", session);
   setMethod<setGate>(object, "setGate", session);
   setMethod<setTellFlows>(object, "setTellFlows", session);
+  setMethod<leaveFlows>(object, "leaveFlows", session);
   setMethod<setRecorder>(object, "setRecorder", session);
   setMethod<generation>(object, "generation", session);
   setMethod<hits>(object, "hits", session);

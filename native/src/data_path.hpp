@@ -162,6 +162,9 @@ class DataPath {
   /// BASTION_GATE_ flags.
   void setGate(uint32_t flags);
   void setTellFlows(bool on);
+  /// What was taken of the ring of connections, or is in it, up to `maxFlows`, and was not told; from here on the rings are left
+  /// to the next helper, with the paths of programs told anew.
+  std::vector<FlowReport> leaveFlows();
   /// Do the rules in force note who sends what they hold? Else it is looked up.
   void setRecorder(bool there);
   /// What `hitSlot` of later entries belongs to.
@@ -247,6 +250,7 @@ class DataPath {
   /// Events of connections: when they were last taken, and whether there were some, or more than one turn takes.
   enum class Flows { none, some, more } flows_ = Flows::none;
   uint64_t flowsTakenNs_ = 0;
+  bool ringsLeft_ = false;
   static constexpr uint64_t namesLastNs = nsPerSecond;
   static constexpr size_t namesLimit = 256;
   uint64_t namesReadNs_ = 0;

@@ -81,7 +81,7 @@ void DataPath::turn() {
     } else if (fd == timer_.get()) {
       if (read(fd, &ticks, sizeof ticks) > 0) armedNs_ = 0;
     } else if (kernel_ && fd == kernel_->flowsFd()) {
-      flows_ = Flows::more;
+      if (!ringsLeft_) flows_ = Flows::more;
     } else if (kernel_) {
       takeRings();
     }
@@ -102,7 +102,7 @@ int DataPath::patienceMs() const {
 
 /// After the verdicts of a turn. Programs that are told of connections do not wake this thread but for many of them.
 void DataPath::takeFlows(uint64_t nowNs) {
-  if (!kernel_ || (flows_ != Flows::more && nowNs - flowsTakenNs_ < flowsMs * nsPerMs)) return;
+  if (!kernel_ || ringsLeft_ || (flows_ != Flows::more && nowNs - flowsTakenNs_ < flowsMs * nsPerMs)) return;
   flowsTakenNs_ = nowNs;
   const std::vector<bastion_flow_event> events = kernel_->takeFlows(flowsAtOnce);
   flows_ = events.size() >= flowsAtOnce ? Flows::more : events.empty() ? Flows::none : Flows::some;
@@ -124,6 +124,21 @@ void DataPath::takeFlows(uint64_t nowNs) {
     reports_.flows.push_back({event, path == nullptr ? "" : *path, interfaceName(event.interface_index)});
   }
   announce();
+}
+
+std::vector<FlowReport> DataPath::leaveFlows() {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !kernel_ || ringsLeft_) return {};
+  do {
+    flows_ = Flows::more;
+    takeFlows(bootNs());
+  } while (flows_ == Flows::more && reports_.flows.size() < maxFlows);
+  ringsLeft_ = true;
+  flows_ = Flows::none;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, kernel_->ringFd(), nullptr);
+  if (kernel_->flowsFd() >= 0) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, kernel_->flowsFd(), nullptr);
+  kernel_->tellPathsAgain();
+  return std::exchange(reports_.flows, {});
 }
 
 void DataPath::receive() {
@@ -245,6 +260,7 @@ void DataPath::hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subj
 }
 
 void DataPath::takeRings() {
+  if (ringsLeft_) return;
   kernel_->consumeRings();
   for (const bastion_report& report : kernel_->takeReports()) onReport(report);
   for (DnsMessage& message : kernel_->takeDns()) {

@@ -179,4 +179,25 @@ describe('connections that the kernel decides', { skip: missing ?? false }, () =
     await next.until('ten', () => next.flows.length >= 10 ? true : null);
     assert.ok(next.flows.every(({ hitSlot }) => hitSlot === SLOT));
   });
+
+  test('a helper that stops has told each connection, or leaves it to the next one, which knows its program', async () => {
+    const { host } = await allowing(() => bed.traffic('tcp', PEER4, 7));
+    await told(host, () => true);
+    host.flows.length = 0;
+    assert.equal(await bed.traffic('tcp-many', PEER4, 7, 100), 0);
+    const last = await host.call({ op: 'leaveFlows' }) as readonly NativeFlow[];
+    const all = [...host.flows, ...last];
+    assert.ok(last.length > 0, 'everything had been told');
+    host.flows.length = 0;
+    assert.equal(await bed.traffic('tcp-many', PEER6, 7, 10), 0);
+    assert.deepEqual(await host.call({ op: 'leaveFlows' }), []);
+    await host.kill();
+    const next = await bed.open();
+    await next.call({ op: 'adopt', policy: POLICY });
+    await next.until('the rest', () => (all.length + next.flows.length >= 110 ? true : null));
+    assert.deepEqual(host.flows, []);
+    const found = [...all, ...next.flows];
+    assert.equal(new Set(found.map(({ cookie }) => cookie)).size, 110);
+    assert.deepEqual(found.filter(({ path }) => path !== bed.program), []);
+  });
 });

@@ -6,7 +6,7 @@ import type { FlowRecord, PromptView } from '../../helper/engine-api.ts';
 import { Engine } from '../../helper/engine.ts';
 import { readDnsMessage } from '../../helper/adapters/dns-message.ts';
 import type {
-  Ask, AskAnswer, DataPath, DataPathCounters, DataPathHealth, GatePosture, Identities, IdentityNews, LinkMonitor, Lists, LoadedRules, NetworkLink, Networks, NetworkState,
+  Ask, AskAnswer, DataPath, DataPathCounters, DataPathHealth, FlowEvent, GatePosture, Identities, IdentityNews, LinkMonitor, Lists, LoadedRules, NetworkLink, Networks, NetworkState,
   NewRule, Origin, RememberedDecision, RememberedFlow, RuleStore, AddedRule,
   RunState, Session, Settings, Traffic,
 } from '../../helper/ports.ts';
@@ -147,6 +147,10 @@ export class FakeDataPath implements DataPath {
 
   setTellFlows(on: boolean): void {
     this.tellsFlows = on;
+  }
+
+  leaveFlows(): readonly FlowEvent[] {
+    return [];
   }
 
   generation(): number {

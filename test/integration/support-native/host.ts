@@ -53,6 +53,7 @@ async function serve(request: Request): Promise<Reply> {
     case 'adopt': return opened().adopt(request.policy);
     case 'setGate': opened().setGate(request.posture); return null;
     case 'setTellFlows': opened().setTellFlows(request.on); return null;
+    case 'leaveFlows': return opened().leaveFlows();
     case 'setRecorder': opened().setRecorder(request.there); return null;
     case 'generation': return opened().generation();
     case 'hits': return opened().hits();

@@ -1,6 +1,6 @@
 /** What a test and its host process say to each other. The host lives in the client namespace and has the addon loaded. */
 import type {
-  NativeAnswer, NativeCounters, NativeEvents, NativeExecutable, NativeFeatures, NativeGatePosture, NativeHealth,
+  NativeAnswer, NativeCounters, NativeEvents, NativeExecutable, NativeFeatures, NativeFlow, NativeGatePosture, NativeHealth,
   NativeOptions,
   NativeProcessRecord, NativeRemembered, NativeRememberedFlow, NativeTraffic,
 } from '../../../native/binding.ts';
@@ -18,6 +18,7 @@ export type Request =
   | { readonly op: 'adopt'; readonly policy: bigint }
   | { readonly op: 'setGate'; readonly posture: NativeGatePosture }
   | { readonly op: 'setTellFlows'; readonly on: boolean }
+  | { readonly op: 'leaveFlows' }
   | { readonly op: 'setRecorder'; readonly there: boolean }
   | { readonly op: 'generation' }
   | { readonly op: 'hits' }
@@ -34,7 +35,7 @@ export type Request =
   | { readonly op: 'labour'; readonly ms: number }
   | { readonly op: 'close'; readonly unpin: boolean };
 
-export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly number[] | readonly string[] | number | boolean | null;
+export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly NativeFlow[] | readonly number[] | readonly string[] | number | boolean | null;
 
 export type FromHost =
   | { readonly kind: 'reply'; readonly sequence: number; readonly value: Reply }
