@@ -16,10 +16,7 @@ import { ROOT, killRunning, runFile, type FileRun } from './runner/execute.ts';
 import { secondTry } from './runner/second-try.ts';
 
 const DEFAULT_SUITES = ['lint', 'unit', 'contract', 'integration', 'desktop', 'security'];
-/**
- * It waits for displays and for people's time most of its own, and shares nothing with the others: where it is asked for with
- * suites that use namespaces, it goes beside them.
- */
+/** Its displays and buses are nobody else's: where it is asked for with suites that use namespaces, it goes beside them. */
 const LANE_OF_ITS_OWN = 'desktop';
 /** These use every processor. */
 const ALONE: ReadonlySet<string> = new Set(['lint', 'unit']);
@@ -107,7 +104,7 @@ async function runSuite(suite: string, options: Options, files: readonly string[
   const runs: FileRun[] = named.length > 0
     ? named.map((file) => ({ suite, file, limitMs, namePattern: null }))
     : files.map((file) => ({ suite, file, limitMs, namePattern: only }));
-  // Suites other than unit own namespaces, buses and displays; beside each other they would measure each other.
+  // Files of the other suites own namespaces, buses and displays; beside their like they would measure each other.
   const width = suite === 'unit' ? availableParallelism() : 1;
   const first = suite === 'lint' ? await runLint() : (await pool(runs, width, runFile)).flat();
   const { results, unsteady } = await secondTry(suite, first, async (name) => {

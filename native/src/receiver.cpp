@@ -129,10 +129,9 @@ void DataPath::takeFlows(uint64_t nowNs) {
 std::vector<FlowReport> DataPath::leaveFlows() {
   const std::scoped_lock lock(mutex_);
   if (closed_ || !kernel_ || ringsLeft_) return {};
-  do {
-    flows_ = Flows::more;
-    takeFlows(bootNs());
-  } while (flows_ == Flows::more && reports_.flows.size() < maxFlows);
+  // No more than there is room for: the rest is safe in the ring.
+  flows_ = Flows::more;
+  while (flows_ == Flows::more && reports_.flows.size() + flowsAtOnce <= maxFlows) takeFlows(bootNs());
   ringsLeft_ = true;
   flows_ = Flows::none;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, kernel_->ringFd(), nullptr);

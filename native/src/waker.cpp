@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "waker.hpp"
 
+#include <cerrno>
 #include <utility>
 
 namespace bastion {
@@ -9,7 +10,7 @@ std::shared_ptr<Waker> Waker::make(Napi::Env env, const Napi::Function& callback
   auto waker = std::make_shared<Waker>();
   waker->deliver_ = std::move(deliver);
   waker->setImmediate_ = Napi::Persistent(env.Global().Get("setImmediate").As<Napi::Function>());
-  // The references below keep what they refer to: only `close` and the end of the environment take them back.
+  // Not kept by the function that it keeps itself.
   waker->turned_ = Napi::Persistent(Napi::Function::New(
       env,
       [weak = std::weak_ptr<Waker>(waker)](const Napi::CallbackInfo&) {
@@ -19,11 +20,15 @@ std::shared_ptr<Waker> Waker::make(Napi::Env env, const Napi::Function& callback
         if (!self->state_.compare_exchange_strong(state, State::idle)) self->tell();
       },
       "turned"));
-  waker->function_ = decltype(function_)::New(env, callback, name, 0, 1, new Kept(waker), onGone, static_cast<void*>(nullptr));
+  auto kept = std::make_unique<Kept>(waker);
+  waker->function_ = decltype(function_)::New(env, callback, name, 0, 1, kept.get(), onGone, static_cast<void*>(nullptr));
   if (!waker->function_) {
     env.GetAndClearPendingException();
+    errno = ENOMEM;
     return nullptr;
   }
+  // The thread-safe function owns it, see `onGone`.
+  static_cast<void>(kept.release());
   waker->function_.Unref(env);
   return waker;
 }

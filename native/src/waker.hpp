@@ -18,7 +18,7 @@ class Waker : public std::enable_shared_from_this<Waker> {
   using Deliver = std::function<void(Napi::Env, const Napi::Function&)>;
 
   /// `deliver` takes what there is and gives it to `callback`, on the loop's thread; it is kept until some time after `close`.
-  /// Null: no way could be made, nothing is thrown. The loop does not stay alive for it.
+  /// Null with errno set: no way could be made, nothing is thrown. The loop does not stay alive for it.
   static std::shared_ptr<Waker> make(Napi::Env env, const Napi::Function& callback, const char* name, Deliver deliver);
 
   /// From any thread, after something was put where `deliver` takes it.
