@@ -62,7 +62,7 @@ import { InterfaceProblems } from './interface-problems.ts';
 import { NetworkDesk } from './network-desk.ts';
 import { HELP, UsageError, parseOptions } from './options.ts';
 import type { HelperOptions } from './options.ts';
-import { OffSwitch } from './off-switch.ts';
+import { OffSwitch, mayBeOff } from './off-switch.ts';
 import { checkNameIsFree, lockFolders } from './only-one.ts';
 import { OwnFilesCheck } from './own-files-check.ts';
 import { ruleTextParsers } from './parsers.ts';
@@ -86,6 +86,7 @@ const LAST_WORDS_CHARACTERS = 2000;
 const REFUSE_MARK = 0x2000_0000;
 /** An ask that the engine has not even seen for so long gets the default verdict from the receiver thread. */
 const ANSWER_DEADLINE_MS = 3000;
+const COMMAND_LINE_FILE = '/proc/cmdline';
 /** Settings and rules that could not be read are read again after so long. */
 const READ_AGAIN_MS = 2000;
 /** As long as the start, or a reload, waits for lists; a million names take three seconds. */
@@ -103,6 +104,8 @@ const QUEUE_LIMITS = { queueMaxLength: 16_384, maxHeld: 12_288, maxHeldPerFlow: 
 /** This bundle's folder, and beside it the addon, the contract and the vendor's rules, as in /usr/lib/bastion. */
 const here = dirname(fileURLToPath(import.meta.url));
 const product = dirname(here);
+/** The kernel programs. */
+const kernelObject = join(product, 'native', 'bastion.bpf.o');
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -228,16 +231,18 @@ class Helper {
     await lockFolders([options.stateDir, options.runDir], (folder) => this.#native.lockFolder(folder));
     // A helper that was killed while it wrote left a piece behind.
     for (const folder of [options.stateDir, options.runDir]) await removeLeftovers(folder);
+    const opening = openHistory({
+      // Nothing is stored, and nothing old taken out, before bastion.toml was read.
+      folder: options.stateDir, settings: { ...DEFAULT_HISTORY, enabled: false }, thread: join(here, 'history.mjs'), logger, nowMs: () => clock.wallMs(),
+    });
     // One connection asks, the other serves: dbus-daemon limits the replies that one may wait for.
     const asking = await connectBus({ address: options.bus });
     asking.onClosed((reason) => { this.#busLost(reason); });
     await checkNameIsFree(asking);
+    this.#loadAhead();
     await this.#digests.announce();
     const sessions = await LogindSessions.open(asking, logger);
-    const history = await openHistory({
-      // Nothing is stored, and nothing old taken out, before bastion.toml was read.
-      folder: options.stateDir, settings: { ...DEFAULT_HISTORY, enabled: false }, thread: join(here, 'history.mjs'), logger, nowMs: () => clock.wallMs(),
-    });
+    const history = await opening;
     const links = watchLinks({ native: this.#native, logger });
     this.#links = links;
     // Zones are known by interfaces: without them what an earlier helper let the kernel remember would count for another policy's.
@@ -286,7 +291,7 @@ class Helper {
     this.#inbound = inbound;
     const off = new OffSwitch({
       runDir: options.runDir,
-      commandLineFile: '/proc/cmdline',
+      commandLineFile: COMMAND_LINE_FILE,
       attach: async () => {
         await this.#align();
         await zoneSets.turnOn();
@@ -437,6 +442,13 @@ class Helper {
 
   #dataPath: DataPath | null = null;
 
+  /** While settings, rules and lists are read. One that is off asks nothing of the kernel. */
+  #loadAhead(): void {
+    const { identification, pinPath, runDir } = this.#options;
+    if (identification !== 'kernel' || mayBeOff({ runDir, commandLineFile: COMMAND_LINE_FILE })) return;
+    this.#native.loadAhead(kernelObject, pinPath);
+  }
+
   #makeGuard(engine: HelperEngine): Guard {
     const { backend, identification, pinPath, decideIn } = this.#options;
     const cgroupPath = this.#options.cgroup ?? cgroupRoot();
@@ -465,7 +477,7 @@ class Helper {
         defaultVerdict: 'refuse',
         refuseMark: REFUSE_MARK,
         kernel: identification === 'kernel' && cgroupPath !== null
-          ? { objectPath: join(product, 'native', 'bastion.bpf.o'), cgroupPath, pinPath, decideInThread: decideIn === 'thread' }
+          ? { objectPath: kernelObject, cgroupPath, pinPath, decideInThread: decideIn === 'thread' }
           : null,
       }),
       removePins: () => { if (identification === 'kernel') this.#native.removePins(pinPath); },

@@ -27,6 +27,11 @@ function touch(path: string): void {
   closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600));
 }
 
+/** Where the marker lies that says that somebody turned it off. */
+function markerIn(runDir: string): string {
+  return join(runDir, 'off');
+}
+
 function hasWord(commandLineFile: string): boolean {
   try {
     return readFileSync(commandLineFile, 'utf8').split(/\s+/u).includes(OFF_WORD);
@@ -34,6 +39,11 @@ function hasWord(commandLineFile: string): boolean {
     // Without /proc nothing else works either.
     return false;
   }
+}
+
+/** Can a helper that starts now be off? Where that depends on a trial: yes. */
+export function mayBeOff({ runDir, commandLineFile }: Pick<OffSwitchDeps, 'runDir' | 'commandLineFile'>): boolean {
+  return existsSync(markerIn(runDir)) || hasWord(commandLineFile);
 }
 
 export class OffSwitch {
@@ -44,7 +54,7 @@ export class OffSwitch {
   /** `onTrial`: an earlier run of the helper left a trial from off that goes on. */
   constructor(deps: OffSwitchDeps, onTrial: boolean) {
     this.#deps = deps;
-    this.#marker = join(deps.runDir, 'off');
+    this.#marker = markerIn(deps.runDir);
     const told = this.#toldByKernel();
     this.#off = !onTrial && (told || existsSync(this.#marker));
   }

@@ -458,6 +458,11 @@ export interface NativeBinding {
   removeBaseRules(): boolean;
   /** Detaches and removes what an earlier process pinned in this folder, where it is on a BPF file system. */
   removePins(pinPath: string): void;
+  /**
+   * Loads the kernel programs in a thread of its own; the `open` with the same paths that comes next goes on with them. They are
+   * attached to nothing before that. Without a thread nothing happens, and `open` loads them itself.
+   */
+  loadAhead(objectPath: string, pinPath: string): void;
 }
 
 /** An ask's parts, in the order in which the addon gives them. */

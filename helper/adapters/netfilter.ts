@@ -44,6 +44,15 @@ function requireTools(backend: Backend, family: Family): Tools {
   return tools;
 }
 
+/** At the same time: what takes long is the tools' start. Rejects, when both are through, with the first error. */
+async function bothFamilies<T>(work: (family: Family) => Promise<T>): Promise<T[]> {
+  const outcomes = await Promise.allSettled(FAMILIES.map(work));
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
 async function uidRanges(): Promise<string[]> {
   const ranges = mappedUidRanges(await readFile('/proc/self/uid_map', 'utf8'));
   if (ranges.length === 0) throw new BastionError('NotSupported', 'The user namespace maps no user.');
@@ -82,14 +91,12 @@ class IptablesRuleset implements Ruleset {
     return this.#inTurn(async () => {
       checkSpec(spec);
       const ranges = await uidRanges();
-      await this.#refused.duringChange(async () => {
-        for (const family of FAMILIES) {
-          const wanted = rulesOf(family, spec, ranges);
-          const tools = requireTools(this.backend, family);
-          const saved = await this.#settle(tools, family, wanted, await this.#refused.replacing(family, spec.inbound));
-          this.#applied.set(family, { wanted, saved });
-        }
-      });
+      await this.#refused.duringChange(() => bothFamilies(async (family) => {
+        const wanted = rulesOf(family, spec, ranges);
+        const tools = requireTools(this.backend, family);
+        const saved = await this.#settle(tools, family, wanted, await this.#refused.replacing(family, spec.inbound));
+        this.#applied.set(family, { wanted, saved });
+      }));
       await this.#cleanOtherBackend();
       // Not before both families hold: nothing leaves in between.
       this.#removeBaseRules();
@@ -115,12 +122,7 @@ class IptablesRuleset implements Ruleset {
 
   mend(): Promise<RulesetMend> {
     return this.#inTurn(async () => {
-      const outcomes = await Promise.allSettled(FAMILIES.map((family) => this.#mendFamily(family)));
-      const found: string[] = [];
-      for (const outcome of outcomes) {
-        if (outcome.status === 'rejected') throw new BastionError('Failed', reasonOf(outcome.reason), { cause: outcome.reason });
-        found.push(...outcome.value);
-      }
+      const found = (await bothFamilies((family) => this.#mendFamily(family))).flat();
       if (this.#removeBaseRules()) found.push('the closed rules of the start were there again');
       return { mended: found.length > 0, detail: found.join('; ').slice(0, DETAIL_LIMIT) };
     });
@@ -142,9 +144,7 @@ class IptablesRuleset implements Ruleset {
     return this.#inTurn(async () => {
       this.#applied.clear();
       const failures: unknown[] = [];
-      await this.#refused.duringChange(async () => {
-        for (const family of FAMILIES) await this.#removeFamily(family).catch((error: unknown) => { failures.push(error); });
-      });
+      await this.#refused.duringChange(() => bothFamilies((family) => this.#removeFamily(family).catch((error: unknown) => { failures.push(error); })));
       await this.#cleanOtherBackend();
       try {
         this.#removeBaseRules();
@@ -224,22 +224,21 @@ class IptablesRuleset implements Ruleset {
 
   /** The other backend's rules are in force too; a table that cannot be listed there holds nothing of ours. */
   async #cleanOtherBackend(): Promise<void> {
-    for (const backend of BACKENDS) {
-      if (backend === this.backend) continue;
-      for (const family of FAMILIES) {
-        const tools = findTools(backend, family);
-        if (tools === null) continue;
-        try {
-          const text = transaction(parseSaved(await listRules(tools)), []);
-          if (text === '') continue;
-          await this.#settle(tools, family, []);
-          this.#logger.log('info', 'removed earlier rules of the other backend', { backend, family });
-        } catch (error: unknown) {
-          const why = reasonOf(error);
-          this.#logger.log('warning', 'could not look for earlier rules of the other backend', { backend, family, why });
-        }
+    const backend = BACKENDS.find((other) => other !== this.backend);
+    if (backend === undefined) return;
+    await bothFamilies(async (family) => {
+      const tools = findTools(backend, family);
+      if (tools === null) return;
+      try {
+        const text = transaction(parseSaved(await listRules(tools)), []);
+        if (text === '') return;
+        await this.#settle(tools, family, []);
+        this.#logger.log('info', 'removed earlier rules of the other backend', { backend, family });
+      } catch (error: unknown) {
+        const why = reasonOf(error);
+        this.#logger.log('warning', 'could not look for earlier rules of the other backend', { backend, family, why });
       }
-    }
+    });
   }
 
   /** False where there are none. Throws BastionError Conflict: the rules with the kernel's programs are not at fault. */

@@ -102,20 +102,19 @@ static __always_inline void name_sender(struct question *question, const struct 
 	question->network_namespace = owner->network_namespace;
 }
 
-/*
- * What is remembered for the program, else for the socket: neither contradicts the other, since each says what the rules
- * would. Static, although the verifier then looks at it for each caller: Linux 6.1 takes no key of a map from the argument of
- * a function that is not.
- */
-static __noinline int look_up(const struct question *question, struct recalled *found)
+/* Linux 6.1 takes no key of a map from an argument of a function that is not static. */
+static __always_inline int look_up_flow(const struct question *question, const struct bastion_settings *now, struct recalled *found)
 {
-	struct bastion_settings *now = current_settings();
+	struct bastion_flow_key flow = question->flow;
+
+	return flow.cookie && recall(bpf_map_lookup_elem(&flows, &flow), now, found);
+}
+
+static __always_inline int look_up_program(const struct question *question, const struct bastion_settings *now,
+					   struct recalled *found)
+{
 	struct bastion_verdict_key program = {};
 
-	if (!now || !question || !found)
-		return 0;
-	if (!question->owned)
-		return question->flow.cookie && recall(bpf_map_lookup_elem(&flows, &question->flow), now, found);
 	program.executable = question->flow.executable;
 	program.network_namespace = question->network_namespace;
 	program.uid = question->uid;
@@ -134,10 +133,26 @@ static __noinline int look_up(const struct question *question, struct recalled *
 	program.form = BASTION_FORM_ANY_PORT | question->reply;
 	program.destination.port = 0;
 	program.destination.protocol = 0;
-	if ((now->forms & 1 << BASTION_FORM_ANY_PORT) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found))
-		return 1;
-	return (now->forms & BASTION_HAS_FLOWS) && question->flow.cookie &&
-	       recall(bpf_map_lookup_elem(&flows, &question->flow), now, found);
+	return (now->forms & 1 << BASTION_FORM_ANY_PORT) && recall(bpf_map_lookup_elem(&verdicts, &program), now, found);
+}
+
+/*
+ * What is remembered for the program, else for the socket: neither contradicts the other, since each says what the rules
+ * would. Not static for the verifier's sake, see read_packet; the two keys share their place on the stack.
+ */
+__noinline int look_up(const struct question *question, struct recalled *found)
+{
+	struct bastion_settings *now = current_settings();
+
+	if (!now || !question || !found)
+		return 0;
+	if (question->owned) {
+		if (look_up_program(question, now, found))
+			return 1;
+		if (!(now->forms & BASTION_HAS_FLOWS))
+			return 0;
+	}
+	return look_up_flow(question, now, found);
 }
 
 /*

@@ -261,7 +261,7 @@ static __noinline int keeps_link(struct __sk_buff *skb)
 enum subject { STREAM, ANSWER, DATAGRAM };
 
 /* Judges a packet by the entries. A stream's permission is kept in its record, a listener's is that of one peer. */
-static __noinline int judge(struct __sk_buff *skb, struct bastion_socket *record, struct question *question, enum subject subject)
+__noinline int judge(struct __sk_buff *skb, struct bastion_socket *record, struct question *question, enum subject subject)
 {
 	struct bastion_settings *now = current_settings();
 	struct recalled found = {};

@@ -35,7 +35,14 @@ struct Session {
   std::vector<RememberedFlow> flows;
 };
 
-using Sessions = std::vector<std::unique_ptr<Session>>;
+/// Lives as long as the environment.
+struct Instance {
+  std::vector<std::unique_ptr<Session>> sessions;
+  /// Begun by `loadAhead`, until `open` takes it.
+  std::unique_ptr<KernelLoad> ahead;
+};
+
+Instance& instanceOf(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 
 Session& sessionOf(const Napi::CallbackInfo& info) { return *static_cast<Session*>(info.Data()); }
 
@@ -178,7 +185,17 @@ Napi::Value lockFolder(const Napi::CallbackInfo& info) {
 void removePins(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
   const std::string pinPath = reader.textOf(info[0], "pinPath", pathBytes / 2);
-  if (reader.ok()) KernelPart::removePins(pinPath);
+  if (!reader.ok()) return;
+  // It would make folders and pins anew.
+  instanceOf(info.Env()).ahead.reset();
+  KernelPart::removePins(pinPath);
+}
+
+void loadAhead(const Napi::CallbackInfo& info) {
+  Reader reader(info.Env());
+  const std::string objectPath = reader.textOf(info[0], "objectPath", pathBytes);
+  const std::string pinPath = reader.textOf(info[1], "pinPath", pathBytes / 2);
+  if (reader.ok()) instanceOf(info.Env()).ahead = KernelLoad::begin(objectPath, pinPath);
 }
 
 Napi::Value closePath(const Napi::CallbackInfo& info) {
@@ -255,9 +272,9 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     return {};
   }
   // The waker refers to the session until the loop has closed it.
-  env.GetInstanceData<Sessions>()->push_back(std::move(session));
+  instanceOf(env).sessions.push_back(std::move(session));
   QueueError error;
-  self->path = DataPath::open(options, [waker = self->waker.get()] { waker->wake(); }, error);
+  self->path = DataPath::open(options, std::move(instanceOf(env).ahead), [waker = self->waker.get()] { waker->wake(); }, error);
   if (!self->path) {
     closeSession(*self, false);
     throwQueueError(env, error);
@@ -303,7 +320,7 @@ Napi::Value removeBaseRules(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Sessions());
+  env.SetInstanceData(new Instance());
   setMethod<open>(exports, "open");
   setMethod<fileIdentity>(exports, "fileIdentity");
   setMethod<bootTime>(exports, "bootNs");
@@ -315,6 +332,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   setMethod<watchLinks>(exports, "watchLinks");
   setMethod<removeBaseRules>(exports, "removeBaseRules");
   setMethod<removePins>(exports, "removePins");
+  setMethod<loadAhead>(exports, "loadAhead");
   return exports;
 }
 

@@ -19,12 +19,12 @@ DataPath::DataPath(const Options& options, std::function<void()> notify)
       defaultVerdict_(options.defaultVerdict),
       answerDeadlineNs_(options.answerDeadlineMs * nsPerMs) {}
 
-std::unique_ptr<DataPath> DataPath::open(const Options& options, std::function<void()> notify, QueueError& error) {
+std::unique_ptr<DataPath> DataPath::open(const Options& options, std::unique_ptr<KernelLoad> ahead, std::function<void()> notify, QueueError& error) {
   std::unique_ptr<DataPath> path(new DataPath(options, std::move(notify)));
   // The queue comes first: a second helper must not touch the maps of the one that runs.
   const uint64_t beforeQueueNs = bootNs();
   if (!path->openHandles(error) || !path->queue_.open(error)) return nullptr;
-  if (options.withKernel) path->kernel_ = KernelPart::open(options.kernel, path->missing_);
+  if (options.withKernel) path->kernel_ = KernelPart::open(options.kernel, std::move(ahead), path->missing_);
   // What came while the programs were loaded waits unread.
   if (path->kernel_) path->kernel_->setDrained(beforeQueueNs);
   path->recorder_ = path->kernel_ && !path->kernel_->discarded().empty();

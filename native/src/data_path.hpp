@@ -142,9 +142,9 @@ class DataPath {
   /// Questions told in one turn of the event loop, so that a storm of them does not keep it from its sockets and timers.
   static constexpr size_t asksAtOnce = 128;
 
-  /// `notify` says that reports wait; it is called with the lock held, must not call back, and is called once until
-  /// `takeReports` was. Nothing with `error` set if the queue cannot be had.
-  static std::unique_ptr<DataPath> open(const Options& options, std::function<void()> notify, QueueError& error);
+  /// `ahead`: see KernelPart::open. `notify` says that reports wait; it is called with the lock held, must not call back, and is
+  /// called once until `takeReports` was. Nothing with `error` set if the queue cannot be had.
+  static std::unique_ptr<DataPath> open(const Options& options, std::unique_ptr<KernelLoad> ahead, std::function<void()> notify, QueueError& error);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;

@@ -20,44 +20,9 @@ namespace bastion {
 
 namespace {
 
-/// Without them something is asked about that need not be, or only netfilter enforces: told, and gone on without.
-constexpr std::array optionalPrograms = {"on_ingress", "on_egress"};
 constexpr const char* gateProgram = "on_egress";
-/// What is said of it, and told apart by in helper/degraded.ts.
 /// What is attached beside programs of another layout, as long as those are attached too.
 constexpr const char* beside = "_beside";
-constexpr const char* theGate = "the gate";
-constexpr const char* theLineage = "the record of forks and execs";
-constexpr const char* theFlows = "the record of connections";
-constexpr const char* flowsProgram = "on_tcp_end";
-constexpr size_t complaintBytes = 512;
-
-// libbpf explains itself only through a process-wide callback; loading happens on one thread at a time.
-thread_local std::string complaint;
-
-int keepComplaint(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  char text[complaintBytes];
-  const int length = vsnprintf(text, sizeof text, format, arguments);
-  // The first line names the cause; the rest repeats it for each layer above.
-  if (complaint.empty()) complaint = text;
-  if (!complaint.empty() && complaint.back() == '\n') complaint.pop_back();
-  return length;
-}
-
-std::string reason(int error) {
-  std::string text = errorText(error);
-  if (!complaint.empty()) text += " (" + complaint.substr(0, complaint.find('\n')) + ")";
-  complaint.clear();
-  return text;
-}
-
-bool isOptional(const bpf_program* program) {
-  const std::string_view name = bpf_program__name(program);
-  return std::ranges::any_of(optionalPrograms, [name](const char* other) { return name == other; });
-}
-
-bool isFlows(const bpf_program* program) { return std::string_view(bpf_program__name(program)) == flowsProgram; }
 
 bool isForNetfilter(const bpf_program* program) { return bpf_program__type(program) == BPF_PROG_TYPE_SOCKET_FILTER; }
 
@@ -102,50 +67,22 @@ uint32_t mountNamespaceOf(const char* process) {
 
 }  // namespace
 
-bool KernelPart::load(const KernelPaths& paths, OptionalParts parts, bool reuse, std::string& why) {
-  const PinFolders folders(paths.pinPath);
-  complaint.clear();
-  bpf_object* object = bpf_object__open_file(paths.objectPath.c_str(), nullptr);
-  if (object == nullptr) {
-    why = paths.objectPath + ": " + reason(errno);
-    return false;
-  }
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, object) {
-    if (reuse) bpf_map__set_pin_path(map, (folders.maps + "/" + bpf_map__name(map)).c_str());
-  }
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object) {
-    const bool leftOut = (!parts.gate && isOptional(program)) || (!parts.lineage && Lineage::isPart(program)) ||
-                         (!parts.flows && isFlows(program));
-    if (leftOut) bpf_program__set_autoload(program, false);
-  }
-  const int result = bpf_object__load(object);
-  if (result < 0) {
-    why = reason(result);
-    bpf_object__close(object);
-    return false;
-  }
-  object_ = object;
-  return true;
-}
-
 bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate,
                                 std::vector<Missing>& missing) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_) {
     const std::string name = bpf_program__name(program);
     if (Lineage::isPart(program) || isFlows(program) || (!optionalParts && isOptional(program)) || (name == gateProgram) != gate) continue;
-    complaint.clear();
+    forgetComplaint();
     if (isForNetfilter(program)) {
       const int result = replacePin(bpf_program__fd(program), folders.programs + "/" + name);
       if (result == 0) continue;
-      missing.push_back({name == gateProgram ? theGate : name, reason(result)});
+      missing.push_back({name == gateProgram ? theGate : name, explained(result)});
       return false;
     }
     const int result = attachPinned(program, cgroup, folders.links + "/" + name + (reuse ? "" : beside), reuse);
     if (result == 0) continue;
-    missing.push_back({name == gateProgram ? theGate : name, reason(result)});
+    missing.push_back({name == gateProgram ? theGate : name, explained(result)});
     if (!isOptional(program)) return false;
   }
   return true;
@@ -166,7 +103,7 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, OptionalParts& par
   const PinFolders folders(paths.pinPath);
   const UniqueFd cgroup(::open(paths.cgroupPath.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup.valid()) {
-    missing.push_back({"owner hooks", paths.cgroupPath + ": " + errorText(errno)});
+    missing.push_back({theHooks, paths.cgroupPath + ": " + errorText(errno)});
     return false;
   }
   // The gate comes last: it judges by what the others record, and sockets that are older than they are found before.
@@ -238,16 +175,16 @@ bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std
   hits_ = fd("hits");
   traffic_ = fd("traffic");
   programs_ = PinFolders(paths.pinPath).programs;
-  complaint.clear();
+  forgetComplaint();
   ring_ = ring_buffer__new(fd("executables"), &KernelPart::onPath, this, nullptr);
   if (ring_ == nullptr || ring_buffer__add(ring_, fd("reports"), &KernelPart::onReport, this) < 0 ||
       ring_buffer__add(ring_, fd("dns"), &KernelPart::onDns, this) < 0) {
-    why = "ring buffers: " + reason(errno);
+    why = "ring buffers: " + explained(errno);
     return false;
   }
   if (parts.flows) flowRing_ = ring_buffer__new(fd("flow_events"), &KernelPart::onFlow, this, nullptr);
   if (!noteHelper(bpf_program__fd(bpf_object__find_program_by_name(object_, "note_helper")))) {
-    why = "note_helper: " + reason(errno);
+    why = "note_helper: " + explained(errno);
     return false;
   }
   // What an earlier consumer was told is lost with it.
@@ -258,49 +195,31 @@ bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std
   return true;
 }
 
-bool KernelPart::loadMost(const KernelPaths& paths, bool fits, OptionalParts& parts, bool& reuse, std::vector<Missing>& missing) {
-  constexpr std::array attempts = {OptionalParts{true, true, true}, OptionalParts{true, true, false}, OptionalParts{true, false, false},
-                                   OptionalParts{false, true, false}, OptionalParts{false, false, false}};
-  std::string firstWhy;
-  std::string why;
-  for (const OptionalParts& attempt : attempts) {
-    reuse = fits && load(paths, attempt, true, why);
-    if (!reuse && !load(paths, attempt, false, why)) {
-      if (firstWhy.empty()) firstWhy = why;
-      continue;
+std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::unique_ptr<KernelLoad> ahead, std::vector<Missing>& missing) {
+  if (ahead && ahead->isOf(paths.objectPath, paths.pinPath)) {
+    std::vector<Missing> missingThen;
+    if (auto part = open(paths, ahead->take(), missingThen)) {
+      missing.insert(missing.end(), missingThen.begin(), missingThen.end());
+      return part;
     }
-    parts = attempt;
-    if (!parts.gate) missing.push_back({theGate, firstWhy});
-    if (!parts.lineage) missing.push_back({theLineage, firstWhy});
-    if (!parts.flows) missing.push_back({theFlows, firstWhy});
-    return true;
+    // Somebody may have taken the folders away since.
   }
-  missing.push_back({"owner hooks", why});
-  return false;
+  return open(paths, loadKernel(paths.objectPath, paths.pinPath), missing);
 }
 
-std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, std::vector<Missing>& missing) {
-  libbpf_set_print(keepComplaint);
-  const PinFolders folders(paths.pinPath);
-  if (!makePinFolders(folders)) {
-    missing.push_back({"owner hooks", paths.pinPath + ": " + (errno == ENOTSUP ? "not on a BPF file system" : errorText(errno))});
-    return nullptr;
-  }
+std::unique_ptr<KernelPart> KernelPart::open(const KernelPaths& paths, LoadedKernel loaded, std::vector<Missing>& missing) {
+  missing.insert(missing.end(), loaded.missing.begin(), loaded.missing.end());
+  if (loaded.object == nullptr) return nullptr;
   std::unique_ptr<KernelPart> part(new KernelPart());
+  part->object_ = loaded.object.release();
+  part->discarded_ = loaded.discarded;
+  const PinFolders folders(paths.pinPath);
+  OptionalParts& parts = loaded.parts;
   std::string why;
-  bool reuse = false;
-  OptionalParts parts;
-  uint32_t layout = 0;
-  const PinnedLayout pinned = pinnedLayout(folders, layout);
-  if (!part->loadMost(paths, pinned == PinnedLayout::fits, parts, reuse, missing)) return nullptr;
-  if (pinned == PinnedLayout::another)
-    part->discarded_ = "its tables have the layout " + std::to_string(layout) + ", not " + std::to_string(BASTION_LAYOUT);
-  else if (pinned == PinnedLayout::fits && !reuse)
-    part->discarded_ = "the kernel does not let its tables be used by these programs";
   const bool settled = part->settle(paths, why);
-  const bool attached = settled && part->attach(paths, reuse, parts, missing);
+  const bool attached = settled && part->attach(paths, loaded.reuse, parts, missing);
   if (!attached || !part->start(paths, parts, why)) {
-    if (attached || !settled) missing.push_back({"owner hooks", why});
+    if (attached || !settled) missing.push_back({theHooks, why});
     // Half of the hooks would name owners for half of the packets.
     removePinFolders(folders);
     return nullptr;

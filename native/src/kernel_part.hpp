@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bounded.hpp"
+#include "kernel_load.hpp"
 #include "lineage.hpp"
 
 struct bpf_object;
@@ -20,18 +21,6 @@ struct ring_buffer;
 namespace bastion {
 
 struct PinFolders;
-
-struct Missing {
-  std::string what;
-  std::string why;
-};
-
-/// What can be left out.
-struct OptionalParts {
-  bool gate = true;
-  bool lineage = true;
-  bool flows = true;
-};
 
 struct KernelPaths {
   std::string objectPath;
@@ -54,8 +43,9 @@ using KernelCounters = std::array<uint64_t, BASTION_COUNTERS>;
 
 class KernelPart {
  public:
-  /// Nothing if the owner hooks cannot be had; `missing` says what was, also where the rest works.
-  static std::unique_ptr<KernelPart> open(const KernelPaths& paths, std::vector<Missing>& missing);
+  /// Goes on with what was loaded `ahead` (may be null) for the same paths. Nothing if the owner hooks cannot be had; `missing`
+  /// says what was, also where the rest works.
+  static std::unique_ptr<KernelPart> open(const KernelPaths& paths, std::unique_ptr<KernelLoad> ahead, std::vector<Missing>& missing);
   /// Removes pins of maps, programs and links, which detaches the hooks.
   static void removePins(const std::string& pinPath);
   ~KernelPart();
@@ -125,9 +115,7 @@ class KernelPart {
 
  private:
   KernelPart() = default;
-  bool load(const KernelPaths& paths, OptionalParts parts, bool reuse, std::string& why);
-  /// Loads as many parts as the kernel takes, into the maps of an earlier helper (`reuse`) if `fits`.
-  bool loadMost(const KernelPaths& paths, bool fits, OptionalParts& parts, bool& reuse, std::vector<Missing>& missing);
+  static std::unique_ptr<KernelPart> open(const KernelPaths& paths, LoadedKernel loaded, std::vector<Missing>& missing);
   /// What the programs have to know from the first packet on. Without it the gate takes every socket for another namespace's.
   bool settle(const KernelPaths& paths, std::string& why);
   bool attach(const KernelPaths& paths, bool reuse, OptionalParts& parts, std::vector<Missing>& missing);

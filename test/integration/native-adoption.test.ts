@@ -1,7 +1,7 @@
 /** What is pinned goes on without the helper, and the next helper takes it over. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { tryTool } from '../lab/process.ts';
@@ -105,6 +105,33 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
       await host.call({ op: 'close', unpin: false });
       await host.stop();
     }
+  });
+
+  test('loaded ahead: the programs of an earlier helper stay as they are, and nothing is left where it is never opened', async () => {
+    await decide();
+    const { kernel } = bed.options();
+    assert.ok(kernel !== null);
+    const host = bed.newHost(null);
+    await host.loadAhead(bed.addon, kernel);
+    assert.equal(await bed.traffic('udp-echo', PEER4, 7), 0);
+    // It waits until all is loaded.
+    await host.call({ op: 'removePins', addon: bed.addon, pinPath: bed.pins });
+    assert.equal(existsSync(bed.pins), false);
+    const features = await host.open(bed.addon, bed.options());
+    assert.deepEqual(features.missing, []);
+    assert.equal(features.discarded, '');
+  });
+
+  test('loaded ahead, and the pins taken away before it is opened: it loads once more', async () => {
+    await decide();
+    const { kernel } = bed.options();
+    assert.ok(kernel !== null);
+    const host = bed.newHost(null);
+    await host.loadAhead(bed.addon, kernel);
+    rmSync(bed.pins, { recursive: true });
+    const features = await host.open(bed.addon, bed.options());
+    assert.equal(features.identification, 'kernel');
+    assert.deepEqual(features.missing, []);
   });
 
   test('pins of another layout are replaced as a whole', { skip: tryTool('bpftool', ['version']) === null ? 'bpftool does not run here' : false }, async () => {

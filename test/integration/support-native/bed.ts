@@ -172,7 +172,10 @@ export class Bed {
   /** A host with an open data path, and the ruleset for it. */
   async open(changes: Partial<NativeOptions> = {}, preload: string | null = null): Promise<Host> {
     const host = this.newHost(preload);
-    const features = await host.open(this.#addon, this.options(changes));
+    const options = this.options(changes);
+    // As the helper does it.
+    if (options.kernel !== null) await host.loadAhead(this.#addon, options.kernel);
+    const features = await host.open(this.#addon, options);
     if (changes.kernel !== null && features.missing.length > 0) throw new Error(JSON.stringify(features.missing));
     // As the engine does it: what an earlier helper decided counts only if it had the same rules.
     await host.call({ op: 'adopt', policy: 0n });

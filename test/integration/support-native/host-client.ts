@@ -81,6 +81,10 @@ export class Host {
     return value;
   }
 
+  async loadAhead(addon: string, { objectPath, pinPath }: NonNullable<NativeOptions['kernel']>): Promise<void> {
+    await this.call({ op: 'loadAhead', addon, objectPath, pinPath });
+  }
+
   async counters(): Promise<NativeCounters> {
     const value = await this.call({ op: 'counters' });
     if (typeof value !== 'object' || value === null || !('asks' in value)) throw new TypeError('no counters');

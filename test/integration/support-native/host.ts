@@ -47,6 +47,8 @@ async function serve(request: Request): Promise<Reply> {
     case 'open':
       path = loadBinding(request.addon).open(request.options, told);
       return path.features;
+    case 'loadAhead': loadBinding(request.addon).loadAhead(request.objectPath, request.pinPath); return null;
+    case 'removePins': loadBinding(request.addon).removePins(request.pinPath); return null;
     case 'answer': return opened().answer(request.answers);
     case 'remember': opened().remember(request.entries); return null;
     case 'replaceAll': opened().replaceAll(request.programs, request.flows, request.policy); return null;

@@ -7,6 +7,8 @@ import type {
 
 export type Request =
   | { readonly op: 'open'; readonly addon: string; readonly options: NativeOptions }
+  | { readonly op: 'loadAhead'; readonly addon: string; readonly objectPath: string; readonly pinPath: string }
+  | { readonly op: 'removePins'; readonly addon: string; readonly pinPath: string }
   | { readonly op: 'answer'; readonly answers: readonly NativeAnswer[] }
   | { readonly op: 'remember'; readonly entries: readonly NativeRemembered[] }
   | {
