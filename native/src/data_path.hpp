@@ -139,8 +139,9 @@ struct Health {
 /// Every method may be called from any thread.
 class DataPath {
  public:
-  /// Questions told in one turn of the event loop, so that a storm of them does not keep it from its sockets and timers.
-  static constexpr size_t asksAtOnce = 128;
+  /// Questions told in one call, of which the waker allows a few in each turn of the event loop: a storm of them does not keep it
+  /// from its sockets and timers.
+  static constexpr size_t asksAtOnce = 32;
 
   /// `ahead`: see KernelPart::open. `notify` says that reports wait; it is called with the lock held, must not call back, and is
   /// called once until `takeReports` was. Nothing with `error` set if the queue cannot be had.

@@ -14,10 +14,7 @@ std::shared_ptr<Waker> Waker::make(Napi::Env env, const Napi::Function& callback
   waker->turned_ = Napi::Persistent(Napi::Function::New(
       env,
       [weak = std::weak_ptr<Waker>(waker)](const Napi::CallbackInfo&) {
-        const auto self = weak.lock();
-        if (!self || !self->function_) return;
-        State state = State::taking;
-        if (!self->state_.compare_exchange_strong(state, State::idle)) self->tell();
+        if (const auto self = weak.lock(); self && self->function_) self->onTurn();
       },
       "turned"));
   auto kept = std::make_unique<Kept>(waker);
@@ -50,9 +47,10 @@ void Waker::onLoop(Napi::Env env, Napi::Function callback, Kept* kept, void*) {
   if (env == nullptr || callback.IsEmpty() || !(*kept)->function_) return;
   const Napi::HandleScope scope(env);
   const Kept self = *kept;
+  self->calls_ += 1;
+  if (self->calls_ == 1) callFromLoop(env, self->setImmediate_.Value(), self->turned_.Value());
   // What is put there from here on is told anew.
-  self->state_ = State::taking;
-  self->afterThisTurn(env);
+  self->state_ = self->calls_ < callsInTurn ? State::idle : State::full;
   self->deliver_(env, callback);
 }
 
@@ -62,7 +60,12 @@ void Waker::onGone(Napi::Env, void*, Kept* kept) {
   delete kept;
 }
 
-void Waker::afterThisTurn(Napi::Env env) { callFromLoop(env, setImmediate_.Value(), turned_.Value()); }
+void Waker::onTurn() {
+  const bool wasFull = calls_ >= callsInTurn;
+  calls_ = 0;
+  State state = State::full;
+  if (wasFull && !state_.compare_exchange_strong(state, State::idle)) tell();
+}
 
 void callFromLoop(Napi::Env env, const Napi::Function& callback, Napi::Value argument) {
   callback.Call({argument});

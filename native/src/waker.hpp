@@ -10,12 +10,15 @@
 
 namespace bastion {
 
-/// At most one call in each turn of the event loop: whoever makes work for a thread cannot keep the loop from its sockets and
+/// A few calls at most in each turn of the event loop: whoever makes work for a thread cannot keep the loop from its sockets and
 /// timers. A thread-safe function alone calls up to 1,000 times, as long as there is more, before the loop goes on. Source:
 /// node src/node_api.cc, ThreadSafeFunction::Dispatch.
 class Waker : public std::enable_shared_from_this<Waker> {
  public:
   using Deliver = std::function<void(Napi::Env, const Napi::Function&)>;
+
+  /// What comes while something is delivered need not wait for the rest of the turn, until there were so many.
+  static constexpr int callsInTurn = 4;
 
   /// `deliver` takes what there is and gives it to `callback`, on the loop's thread; it is kept until some time after `close`.
   /// Null with errno set: no way could be made, nothing is thrown. The loop does not stay alive for it.
@@ -29,12 +32,12 @@ class Waker : public std::enable_shared_from_this<Waker> {
 
  private:
   using Kept = std::shared_ptr<Waker>;
-  /// `told`: the loop knows, and has not taken. `taking`: taken in this turn of the loop, and nothing new since.
-  enum class State { idle, told, taking };
+  /// `told`: the loop knows, or will when its turn is over. `full`: this turn had its calls, and nothing new has come since.
+  enum class State { idle, told, full };
 
   static void onLoop(Napi::Env env, Napi::Function callback, Kept* kept, void*);
   static void onGone(Napi::Env env, void*, Kept* kept);
-  void afterThisTurn(Napi::Env env);
+  void onTurn();
   void tell();
 
   Napi::TypedThreadSafeFunction<Kept, void, onLoop> function_;
@@ -42,6 +45,8 @@ class Waker : public std::enable_shared_from_this<Waker> {
   Napi::FunctionReference turned_;
   Deliver deliver_;
   std::atomic<State> state_{State::idle};
+  /// In this turn. The loop's own.
+  int calls_ = 0;
 };
 
 /// Calls into JavaScript from the loop; what is thrown there is the process's uncaught exception.

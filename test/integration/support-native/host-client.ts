@@ -37,8 +37,8 @@ export class Host {
   readonly packets: NativePacket[] = [];
   readonly flows: NativeFlow[] = [];
   readonly queueStates: boolean[] = [];
-  /** Of each time that something was told: how many questions, and which call it was since the event loop had its turn. */
-  readonly calls: { readonly asks: number; readonly call: number }[] = [];
+  /** Of each turn of the event loop in which something was told. */
+  readonly turns: { readonly calls: number; readonly asks: number }[] = [];
   /** Answers every ask at once when set. */
   policy: ((ask: NativeAsk) => Omit<NativeAnswer, 'id'> | null) | null = null;
   readonly #process: ChildProcess;
@@ -169,7 +169,8 @@ export class Host {
 
   #onMessage(message: FromHost): void {
     if (message.kind === 'events') {
-      this.calls.push({ asks: message.events.asks.length, call: message.call });
+      const before = message.call === 1 ? undefined : this.turns.pop();
+      this.turns.push({ calls: message.call, asks: (before?.asks ?? 0) + message.events.asks.length });
       this.#onEvents(message.events);
       return;
     }
