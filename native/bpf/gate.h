@@ -120,7 +120,7 @@ static __noinline int report(struct __sk_buff *skb, struct bastion_socket *recor
 
 static __always_inline int is_away(const struct bastion_settings *now)
 {
-	return bpf_ktime_get_boot_ns() - now->turned_ns > BASTION_AWAY_NS;
+	return bpf_ktime_get_ns() - now->turned_ns > BASTION_AWAY_NS;
 }
 
 /* A reset that carries nothing lets a flow that was ended close at its peer too. */

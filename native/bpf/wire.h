@@ -107,7 +107,10 @@
 #define BASTION_GATE_WHEN_AWAY 2
 #define BASTION_GATE_UNTRACKED 4
 
-/* A receiver thread that has not turned for so long is away; it turns at least once a second. */
+/*
+ * A receiver thread that has not turned for so long is away; it turns at least once a second. By CLOCK_MONOTONIC: after a
+ * machine's sleep nobody was away.
+ */
 #define BASTION_AWAY_NS 3000000000ULL
 
 /* bastion_report.why */
@@ -415,7 +418,7 @@ struct bastion_settings {
 	__u32 gate;
 	/* Every packet recorded before this time (CLOCK_BOOTTIME) has been read from the queue. */
 	__u64 drained_ns;
-	/* When the receiver thread last turned; 0 after it left. */
+	/* When the receiver thread last turned (CLOCK_MONOTONIC); 0 after it left. */
 	__u64 turned_ns;
 	/* Cookie of the network namespace that is guarded: others' sockets pass the gate. */
 	__u64 network_namespace;

@@ -44,11 +44,16 @@ class UniqueFd {
 constexpr uint64_t nsPerSecond = 1'000'000'000;
 constexpr uint64_t nsPerMs = 1'000'000;
 
-inline uint64_t bootNs() {
+inline uint64_t clockNs(clockid_t clock) {
   timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
+  clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * nsPerSecond + static_cast<uint64_t>(now.tv_nsec);
 }
+
+inline uint64_t bootNs() { return clockNs(CLOCK_BOOTTIME); }
+
+/// Stands still while the machine sleeps.
+inline uint64_t wakingNs() { return clockNs(CLOCK_MONOTONIC); }
 
 /// The uid of nobody.
 constexpr uint32_t noUid = ~0U;

@@ -191,7 +191,7 @@ bool KernelPart::start(const KernelPaths& paths, const OptionalParts& parts, std
   homeNamespaces_ = {mountNamespaceOf("self"), mountNamespaceOf("1")};
   tellPathsAgain();
   if (parts.lineage) lineage_ = std::make_unique<Lineage>(object_, [this](uint32_t mountNamespace) { return isHome(mountNamespace); });
-  setTurned(bootNs());
+  setTurned(wakingNs());
   return true;
 }
 

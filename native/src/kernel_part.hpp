@@ -67,7 +67,7 @@ class KernelPart {
   uint64_t policy() const;
   void setPolicy(uint64_t policy);
   void setDrained(uint64_t ns);
-  /// The receiver thread has turned; 0: it leaves.
+  /// The receiver thread has turned (`wakingNs`); 0: it leaves.
   void setTurned(uint64_t ns);
   /// Each path is told again, for whoever reads next: what happens until then is of programs that he has not heard of.
   void tellPathsAgain();

@@ -65,7 +65,7 @@ void DataPath::turn() {
   if (stopping_) return;
   const std::scoped_lock lock(mutex_);
   counters_.lastTurnNs = bootNs();
-  if (kernel_) kernel_->setTurned(counters_.lastTurnNs);
+  if (kernel_) kernel_->setTurned(wakingNs());
   if (!queue_.isOpen()) return reopenQueue();
   bool packets = count == 0 && settling_;
   // Nothing was there to read when the wait began.
