@@ -10,12 +10,21 @@ import { polkitAuthority } from '../../helper/adapters/polkit.ts';
 import { Variant, connectBus } from '../../helper/contract/transport.ts';
 import { MemoryEngine } from '../contract/memory-engine.ts';
 import { LOCAL, ServiceRig, cannotServe } from '../contract/service-rig.ts';
+import { FULL_SIZE } from '../integration/support.ts';
 import { ROOT, within } from '../lab/process.ts';
+import { mustHold } from '../must-hold.ts';
 
 const LIMIT_MS = 20_000;
+/** A quarter of them each of the four ways not to say yes. */
+const REFUSALS = FULL_SIZE ? 10_000 : 100;
+/** Each that is met with silence takes as long. */
+const SILENCE_MS = 100;
+const REFUSALS_LIMIT_MS = FULL_SIZE ? 1_800_000 : 120_000;
+/** What a caller who has left is told by his own side. */
+const DISCONNECTED = 'org.freedesktop.DBus.Error.Disconnected';
 const NOT_AUTHORIZED = 'org.bastionfirewall.Error.NotAuthorized';
 
-describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_000 }, () => {
+describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_000 + REFUSALS_LIMIT_MS }, () => {
   let rig: ServiceRig;
   const people = new Set<ChildProcess>();
   before(async () => {
@@ -35,14 +44,14 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_00
   });
 
   /** Starts a person who calls; `tells` waits for a line that begins so, read once, and gives the rest of it. */
-  function person(call: 'learning' | 'rule', how: 'ask' | 'quiet'): {
+  function person(call: 'learning' | 'rule', how: 'ask' | 'quiet' | number): {
     readonly tells: (what: string) => Promise<readonly string[]>;
     readonly told: readonly string[];
     readonly say: (line: string) => void;
   } {
     const become = ['--reuid', String(LOCAL.uid), '--regid', String(LOCAL.uid), '--clear-groups', '--'];
     const child = spawn('setpriv', [
-      ...become, process.execPath, join(ROOT, 'test/security/polkit-person.ts'), rig.address, call, how,
+      ...become, process.execPath, join(ROOT, 'test/security/polkit-person.ts'), rig.address, call, String(how),
     ], { stdio: ['pipe', 'pipe', 'inherit'] });
     people.add(child);
     const lines = createInterface({ input: child.stdout });
@@ -63,7 +72,7 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_00
     };
     return {
       told,
-      tells: (what) => within(next(what), LIMIT_MS, () => `waited for '${what}', had ${told.join(', ')}`),
+      tells: (what) => within(next(what), typeof how === 'number' ? REFUSALS_LIMIT_MS : LIMIT_MS, () => `waited for '${what}', had ${told.join(', ')}`),
       say: (line) => void child.stdin.write(`${line}\n`),
     };
   }
@@ -137,6 +146,35 @@ describe('security: a person and polkit', { skip: cannotServe(), timeout: 300_00
     await approve(cookie ?? '');
     again.say('answered');
     assert.deepEqual(await again.tells('result'), ['done']);
+  });
+
+  test(`refuses, closes the dialog, leaves, is silent, ${String(REFUSALS)} times: nothing is carried out, and nothing is left of it`, { timeout: REFUSALS_LIMIT_MS }, async () => {
+    const asking = await connectBus({ address: rig.address });
+    const { authority } = rig;
+    rig.authority = polkitAuthority(asking, { log: () => undefined, setLevel: () => undefined }, { dialogMs: SILENCE_MS });
+    try {
+      const [counts = ''] = await person('learning', REFUSALS).tells('counts');
+      const told = Object.entries(JSON.parse(counts) as Record<string, number>);
+      assert.equal(told.reduce((sum, [, times]) => sum + times, 0), REFUSALS);
+      // On a busy machine the time may be over before a dialog is there, or before the caller has left.
+      const right = ['refuses', 'closes', 'leaves', 'is silent', 'without a dialog'].map((way) => `${way}: ${NOT_AUTHORIZED}`);
+      assert.deepEqual(told.map(([outcome]) => outcome).filter((outcome) => ![...right, `leaves: ${DISCONNECTED}`].includes(outcome)), []);
+      for (const way of ['refuses', 'closes', 'leaves', 'is silent']) assert.ok(counts.includes(`"${way}: `), `${way}: ${counts}`);
+      assert.deepEqual(rig.engine.done, []);
+    } finally {
+      rig.authority = authority;
+      asking.close();
+    }
+    // The next one is asked, and his yes counts.
+    const { tells, say } = person('learning', 'ask');
+    const [, , cookie] = await tells('dialog');
+    await approve(cookie ?? '');
+    say('answered');
+    assert.deepEqual(await tells('result'), ['done']);
+    mustHold({
+      id: 'polkit-refusals', claim: 'A person who refuses, closes the dialog, leaves while it is open, or says nothing: the call is not carried out',
+      size: `${String(REFUSALS)} calls, a quarter of them each`, undecided: null, figures: ['carried out: 0'],
+    });
   });
 
   test('leaves: the dialog goes with the caller, and a yes given just then carries nothing out', async () => {
