@@ -31,7 +31,7 @@ export interface DispatchDeps {
   readonly admission: Admission;
   readonly logger: Logger;
   /** This connection was let see the state. */
-  onViewer(callerName: string): void;
+  onViewer(caller: Caller): void;
   /** Interfaces of an object, null where there is no object. */
   interfacesAt(path: string): readonly ServedInterface[] | null;
 }
@@ -105,7 +105,7 @@ export class Dispatcher {
       this.#deps.logger.log('debug', 'a call was not authorized', { member: message.member, uid: caller.uid, action });
       throw new BastionError('NotAuthorized');
     }
-    if (action === ACTIONS.view) this.#deps.onViewer(caller.name);
+    if (action === ACTIONS.view) this.#deps.onViewer(caller);
     return action === ACTIONS.view || this.#deps.callers.isThere(caller.name);
   }
 

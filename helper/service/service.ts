@@ -20,6 +20,7 @@ import { Prompts } from './prompts.ts';
 import { rulesInterface } from './rules.ts';
 import { introspectable, peer, properties } from './standard.ts';
 import { StatusSignals } from './status.ts';
+import { Viewers } from './viewers.ts';
 
 export type { Control } from './helper.ts';
 
@@ -117,8 +118,7 @@ class RunningService implements Service {
   readonly #insights: Insights;
   readonly #status: StatusSignals;
   readonly #stops: (() => void)[] = [];
-  /** Connections that were let see the state: a signal to everybody would tell those who may not, if only that there is news. */
-  readonly #viewers = new Set<string>();
+  readonly #viewers: Viewers;
   #rulesTimer: NodeJS.Timeout | null = null;
   #networkTimer: NodeJS.Timeout | null = null;
 
@@ -127,6 +127,7 @@ class RunningService implements Service {
     this.#options = options;
     this.#bus = bus;
     this.#callers = callers;
+    this.#viewers = new Viewers(options.sessions);
     this.#agents = new Agents({
       ...options,
       isThere: (name) => callers.has(name),
@@ -172,7 +173,7 @@ class RunningService implements Service {
       this.#activity.remove(name);
       this.#applications.remove(name);
       this.#insights.remove(name);
-      this.#viewers.delete(name);
+      this.#viewers.remove(name);
     });
     this.#stops.push(
       this.#options.engine.onEvents({
@@ -185,7 +186,10 @@ class RunningService implements Service {
         statusChanged: () => { this.#status.changed(); },
       }),
       this.#options.network.onChanged(() => { this.#networkChanged(); }),
-      this.#options.sessions.onChanged(() => { this.#prompts.sessionsChanged(); }),
+      this.#options.sessions.onChanged(() => {
+        this.#prompts.sessionsChanged();
+        for (const name of this.#viewers.sessionsChanged()) this.#tellAnew(name);
+      }),
       this.#bus.onClosed((reason) => { this.#lost(reason); }),
       this.#bus.onSignal((signal) => { this.#onSignal(signal); }),
     );
@@ -236,9 +240,9 @@ class RunningService implements Service {
       authority: this.#options.authority,
       admission: this.#admission,
       logger: this.#options.logger,
-      onViewer: (name) => {
+      onViewer: ({ name, uid }) => {
         // It may have left while polkit was asked, and its leaving is told once.
-        if (this.#callers.has(name)) this.#viewers.add(name);
+        if (this.#callers.has(name)) this.#viewers.add(name, uid);
       },
       interfacesAt(path) {
         if (path === OBJECT_PATH) return object;
@@ -283,7 +287,13 @@ class RunningService implements Service {
   }
 
   #tellViewers(interfaceName: string, member: string, signature: string, body: readonly unknown[]): void {
-    for (const receiver of this.#viewers) this.#unicast(receiver, interfaceName, member, signature, body);
+    for (const receiver of this.#viewers.names()) this.#unicast(receiver, interfaceName, member, signature, body);
+  }
+
+  /** To one who has missed something: that all of it may be different. */
+  #tellAnew(receiver: string): void {
+    for (const [name, properties] of this.#status.names) this.#unicast(receiver, PROPERTIES_INTERFACE, 'PropertiesChanged', 'sa{sv}as', [name, {}, [...properties]]);
+    for (const name of [INTERFACES.rules, INTERFACES.applications, INTERFACES.network]) this.#unicast(receiver, name, 'Changed', '', []);
   }
 
   #onSignal(signal: IncomingMessage): void {

@@ -42,6 +42,12 @@ export class StatusSignals {
     }, STATISTICS_MS).unref();
   }
 
+  /** Names of the properties that change, by interface. */
+  get names(): ReadonlyMap<string, readonly string[]> {
+    const { helper } = this.#deps;
+    return new Map([[helper.name, Object.keys(helper.properties)], [INTERFACES.rules, ['LoadErrors']]]);
+  }
+
   /** Something that is not a counter may have changed; several changes of one turn are told together. */
   changed(): void {
     this.#pending ??= setImmediate(() => {

@@ -4,11 +4,14 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { BastionError } from '../../helper/contract/errors.ts';
 import type { ErrorCode } from '../../helper/contract/errors.ts';
 import { NotConnectedError } from '../../helper/contract/client.ts';
-import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
+import { ACTIONS, BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
+import type { BusConnection } from '../../helper/contract/transport.ts';
+import type { Session } from '../../helper/ports.ts';
 import { QUESTIONS_PER_UID } from '../../helper/service/activity.ts';
 import { NameTakenError } from '../../helper/service/service.ts';
 import { MemoryEngine, flowRecord, promptView, ruleRow, trafficTotal } from './memory-engine.ts';
 import { LOCAL, STRANGER, ServiceRig, cannotServe } from './service-rig.ts';
+import { until } from '../integration/support.ts';
 import { nextEvent, whenConnected } from './waiting.ts';
 
 const ROOT_UID = 0;
@@ -174,6 +177,37 @@ describe('service', { skip: cannotServe(), timeout: 300_000 }, () => {
     await left;
     assert.equal((await second.registerAgent()).session, `uid:${String(LOCAL.uid)}`);
     assert.equal(rig.service?.counters().agents, 1);
+  });
+
+  test('who sees the state because he is at the screen hears nothing while somebody else is, and that all may be new when he is back', async () => {
+    const at = (uid: number): Session => ({ id: `uid:${String(uid)}`, uid, active: true, remote: false, locked: false });
+    const [here, root] = [await rig.connectAs(LOCAL.uid), await rig.connectAs(ROOT_UID)];
+    const heard: Record<'here' | 'root', string[]> = { here: [], root: [] };
+    for (const [who, bus] of [['here', here], ['root', root]] as const) {
+      bus.onSignal((signal) => { if (signal.path === OBJECT_PATH) heard[who].push(`${signal.interface.split('.').at(-1) ?? ''}.${signal.member}`); });
+    }
+    const ping = (bus: BusConnection): Promise<unknown> => bus.call({ destination: BUS_NAME, path: OBJECT_PATH, interface: INTERFACES.helper, member: 'Ping' });
+    const news = async (): Promise<void> => {
+      const before = heard.root.length;
+      await rig.clientAs(ROOT_UID).addRule({ action: 'deny', path: '/usr/bin/env' });
+      await until('root to hear of it', () => Promise.resolve(heard.root.slice(before).includes('Rules.Changed') ? true : null));
+      // In the order in which they were sent: what he was told before this he has heard.
+      await ping(here).catch(() => undefined);
+    };
+    rig.sessions.activate(at(LOCAL.uid));
+    await ping(here);
+    await ping(root);
+    await news();
+    assert.ok(heard.here.includes('Rules.Changed'));
+    rig.sessions.activate(at(STRANGER.uid));
+    heard.here.length = 0;
+    const { authority } = rig;
+    rig.authority = { isAuthorized: (_subject, action) => Promise.resolve(action !== ACTIONS.view) };
+    await news().finally(() => { rig.authority = authority; });
+    assert.deepEqual(heard.here, []);
+    rig.sessions.activate(at(LOCAL.uid));
+    await until('him to hear', () => Promise.resolve(heard.here.length >= 5 ? true : null));
+    assert.deepEqual(heard.here.toSorted(), ['Applications.Changed', 'Network.Changed', 'Properties.PropertiesChanged', 'Properties.PropertiesChanged', 'Rules.Changed']);
   });
 
   test('prompts of system users go to root’s agent and to the active session’s only', async () => {

@@ -47,20 +47,22 @@ const WAYS = ['refuses', 'closes', 'leaves', 'is silent'] as const;
 /** One call and what its caller was told. */
 async function refusedCall(call: (typeof CALLS)[keyof typeof CALLS], way: (typeof WAYS)[number]): Promise<string> {
   const asks = await connectBus({ address });
-  const shown = new Promise<IncomingMessage>((resolve) => { onDialog = resolve; });
-  const cancelled = new Promise<void>((resolve) => { onCancelled = resolve; });
-  const outcome = asks.call({ destination: BUS_NAME, path: OBJECT_PATH, ...call, interactive: true, timeoutMs: 60_000 }).then(
-    () => 'done', (error: unknown) => (error instanceof Error && 'errorName' in error ? String(error.errorName) : String(error)),
-  );
-  const begun = await Promise.race([shown, outcome]);
-  if (typeof begun === 'string') return `without a dialog: ${begun}`;
-  if (way === 'leaves') asks.close();
-  if (way === 'leaves' || way === 'is silent') await cancelled;
-  if (way === 'closes') screen.replyError(begun, 'org.freedesktop.PolicyKit1.Error.Cancelled', 'closed');
-  else screen.reply(begun, '', []);
-  const told = await outcome;
-  asks.close();
-  return `${way}: ${told}`;
+  try {
+    const shown = new Promise<IncomingMessage>((resolve) => { onDialog = resolve; });
+    const cancelled = new Promise<void>((resolve) => { onCancelled = resolve; });
+    const outcome = asks.call({ destination: BUS_NAME, path: OBJECT_PATH, ...call, interactive: true, timeoutMs: 60_000 }).then(
+      () => 'done', (error: unknown) => (error instanceof Error && 'errorName' in error ? String(error.errorName) : String(error)),
+    );
+    const begun = await Promise.race([shown, outcome]);
+    if (typeof begun === 'string') return `without a dialog: ${begun}`;
+    if (way === 'leaves') asks.close();
+    if (way === 'leaves' || way === 'is silent') await cancelled;
+    if (way === 'closes') screen.replyError(begun, 'org.freedesktop.PolicyKit1.Error.Cancelled', 'closed');
+    else screen.reply(begun, '', []);
+    return `${way}: ${await outcome}`;
+  } finally {
+    asks.close();
+  }
 }
 
 async function manyRefused(call: (typeof CALLS)[keyof typeof CALLS], times: number): Promise<Record<string, number>> {
