@@ -88,11 +88,15 @@ bool KernelPart::attachPrograms(int cgroup, const PinFolders& folders, bool reus
   return true;
 }
 
-bool KernelPart::takePlaces(const PinFolders& folders, std::vector<Missing>& missing) {
+bool KernelPart::takePlaces(const PinFolders& folders, const OptionalParts& parts, std::vector<Missing>& missing) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_) {
+    const bool alreadyThere = (Lineage::isPart(program) && parts.lineage) || (isFlows(program) && parts.flows);
+    if (alreadyThere) continue;
     const std::string path = folders.links + "/" + bpf_program__name(program);
-    if (rename((path + beside).c_str(), path.c_str()) == 0 || errno == ENOENT) continue;
+    if (rename((path + beside).c_str(), path.c_str()) == 0) continue;
+    // What this helper goes without: the earlier one's would judge by tables that nobody keeps.
+    if (errno == ENOENT && (unlink(path.c_str()) == 0 || errno == ENOENT)) continue;
     missing.push_back({bpf_program__name(program), errorText(errno)});
     return false;
   }
@@ -115,7 +119,7 @@ bool KernelPart::attach(const KernelPaths& paths, bool reuse, OptionalParts& par
     }
     if (!attachPrograms(cgroup.get(), folders, reuse, parts.gate, true, missing)) return false;
   }
-  if (!reuse && !takePlaces(folders, missing)) return false;
+  if (!reuse && !takePlaces(folders, parts, missing)) return false;
   // What an earlier version attached besides goes only now: everything of this one is in place.
   const auto isProgram = [this](const std::string& name) { return bpf_object__find_program_by_name(object_, name.c_str()) != nullptr; };
   emptyPinFolder(folders.links, isProgram);

@@ -122,7 +122,7 @@ class KernelPart {
   /// Only the gate, or all but the gate.
   bool attachPrograms(int cgroup, const PinFolders& folders, bool reuse, bool optionalParts, bool gate, std::vector<Missing>& missing);
   /// Ends what an earlier helper attached, which went on recording and judging until all of this one's was there.
-  bool takePlaces(const PinFolders& folders, std::vector<Missing>& missing);
+  bool takePlaces(const PinFolders& folders, const OptionalParts& parts, std::vector<Missing>& missing);
   void attachTracing(const PinFolders& folders, OptionalParts& parts, std::vector<Missing>& missing);
   bool putBack(const std::vector<std::string>& lost, const PinFolders& folders, std::vector<Missing>& missing);
   bool pinMaps(const PinFolders& folders, std::vector<Missing>& missing);

@@ -1,6 +1,7 @@
 /** What is pinned goes on without the helper, and the next helper takes it over. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -168,6 +169,27 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     assert.equal(found.evidence, 'kernel', 'its socket is younger than the hooks');
     await host.answer({ id: found.id, verdict: 'refuse' });
     assert.notEqual(await late, 0);
+  });
+
+  test('pins of another layout, and no place for the gate: it is said to be missing, and the earlier one is not left to judge', {
+    skip: tryTool('bpftool', ['version']) === null ? 'bpftool does not run here' : false,
+  }, async () => {
+    const first = await bed.open();
+    await first.kill();
+    const gate = join(bed.pins, 'links/on_egress');
+    assert.ok(existsSync(gate));
+    const crowd = join(bed.folder, 'crowd');
+    execFileSync('gcc', ['-O2', '-Wall', '-o', crowd, join(import.meta.dirname, 'support-native/crowd.c'), '-lbpf']);
+    const child = spawn(crowd, [bed.cgroup], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    execFileSync('bpftool', ['map', 'update', 'pinned', join(bed.pins, 'maps/settings'), 'key', '0', '0', '0', '0', 'value', ...Array<string>(80).fill('9')]);
+    const host = bed.newHost(null);
+    const features = await host.open(bed.addon, bed.options());
+    child.stdin.end();
+    await once(child, 'exit');
+    assert.deepEqual(features.missing.map(({ what }) => what), ['the gate']);
+    assert.equal(existsSync(gate), false);
+    assert.ok(existsSync(join(bed.pins, 'links/on_connect4')));
   });
 
   test('health: the queue is known as ours, and the map that is shared answers', async () => {
