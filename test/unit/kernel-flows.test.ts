@@ -157,6 +157,18 @@ describe('what the kernel tells of connections', () => {
     assert.equal(one.rig.engine.status().statistics.history_lost, more);
   });
 
+  test('the last ones of a helper that stops are recorded at once, behind those that wait', () => {
+    const one = new FlowRig(Rig.with([allowCurl]));
+    const plain = one.event(one.other(6n));
+    const events = (from: number, many: number): FlowEvent[] =>
+      Array.from({ length: many }, (_, number) => ({ ...plain, cookie: BigInt(1000 + from + number), sentBytes: from + number }));
+    one.rig.engine.onFlows(events(0, TURN_EVENTS * 3));
+    one.rig.engine.onLastFlows(events(TURN_EVENTS * 3, TURN_EVENTS * 2));
+    assert.deepEqual(one.rig.flows.map(({ sentBytes }) => sentBytes), Array.from({ length: TURN_EVENTS * 5 }, (_, number) => number));
+    one.rig.time.pass(1000);
+    assert.equal(one.rig.flows.length, TURN_EVENTS * 5);
+  });
+
   test('a thousand processes at a time cost no more than some looks at who they are', () => {
     const one = new FlowRig(Rig.with([allowCurl]));
     let looks = 0;
