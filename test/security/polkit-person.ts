@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { BUS_NAME, INTERFACES, OBJECT_PATH } from '../../helper/contract/names.ts';
 import { Variant, connectBus } from '../../helper/contract/transport.ts';
 import type { IncomingMessage } from '../../helper/contract/transport.ts';
@@ -42,6 +43,7 @@ let dialog: IncomingMessage | null = null;
 let onDialog: (shown: IncomingMessage) => void = () => undefined;
 let onCancelled: () => void = () => undefined;
 
+const STAYS_MS = 2000;
 const WAYS = ['refuses', 'closes', 'leaves', 'is silent'] as const;
 
 /** One call and what its caller was told. */
@@ -56,7 +58,9 @@ async function refusedCall(call: (typeof CALLS)[keyof typeof CALLS], way: (typeo
     const begun = await Promise.race([shown, outcome]);
     if (typeof begun === 'string') return `without a dialog: ${begun}`;
     if (way === 'leaves') asks.close();
-    if (way === 'leaves' || way === 'is silent') await cancelled;
+    // A dialog of which polkit was told too late stays.
+    if (way === 'leaves') await Promise.race([cancelled, pause(STAYS_MS)]);
+    if (way === 'is silent') await Promise.race([cancelled, outcome]);
     if (way === 'closes') screen.replyError(begun, 'org.freedesktop.PolicyKit1.Error.Cancelled', 'closed');
     else screen.reply(begun, '', []);
     return `${way}: ${await outcome}`;
