@@ -347,7 +347,7 @@ class Helper {
     this.#service = await startService({
       engine, sessions, applications: registry, insight: this.#insight, network: this.#network, clock, logger,
       processes: this.#processes,
-      authority: polkitAuthority(asking, logger),
+      authority: polkitAuthority(asking, { connect: () => connectBus({ address: options.bus }), logger }),
       address: options.bus,
       introspectionXml: readFileSync(join(product, 'dbus', 'org.bastionfirewall.Helper1.xml'), 'utf8'),
       // Not bastionctl: any program of the same user could play the person at a terminal of its own making.

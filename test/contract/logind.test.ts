@@ -182,7 +182,7 @@ describe('logind, polkit: on a private bus', { skip: which('dbus-daemon') === nu
   });
 
   test('polkit that is not there refuses, and says why', async () => {
-    const authority = polkitAuthority(await connect(), quiet);
+    const authority = polkitAuthority(await connect(), { connect, logger: quiet });
     for (const interactive of [false, true]) {
       await assert.rejects(authority.isAuthorized(':1.1', 'org.bastionfirewall.helper1.view', {}, interactive), (error) =>
         error instanceof BastionError && error.code === 'Failed' && error.message.startsWith('polkit did not answer'));

@@ -127,7 +127,7 @@ export class ServiceRig {
 
   private constructor(address: string, polkit: BusConnection) {
     this.address = address;
-    this.authority = polkitAuthority(polkit, this.#logger);
+    this.authority = polkitAuthority(polkit, { connect: () => connectBus({ address }), logger: this.#logger });
     this.control = testControl();
     this.whenLost = new Promise((resolve) => {
       this.#tellLost = resolve;
