@@ -15,7 +15,7 @@ export const NATIVE_TARGETS: Readonly<Record<string, { readonly sources: readonl
   netfilter: { sources: ['netfilter_watch.cpp', 'legacy_tables.cpp', 'common.cpp'], maxBytes: 512 },
   queue: { sources: ['packet.cpp'], maxBytes: 1024 },
   held: { sources: ['held.cpp', 'common.cpp'], maxBytes: 512 },
-  rings: { sources: ['pins.cpp', 'pin_mend.cpp', 'lineage.cpp', 'processes.cpp', 'file_identity.cpp', 'common.cpp'], maxBytes: 8192 },
+  rings: { sources: ['kernel_load.cpp', 'pins.cpp', 'pin_mend.cpp', 'lineage.cpp', 'processes.cpp', 'file_identity.cpp', 'common.cpp'], maxBytes: 8192 },
   lineage: { sources: ['lineage.cpp', 'pins.cpp', 'processes.cpp', 'file_identity.cpp', 'common.cpp'], maxBytes: 4096 },
   processes: { sources: ['file_identity.cpp', 'common.cpp'], maxBytes: 4096 },
 };
