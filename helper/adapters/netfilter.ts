@@ -122,7 +122,8 @@ class IptablesRuleset implements Ruleset {
 
   mend(): Promise<RulesetMend> {
     return this.#inTurn(async () => {
-      const found = (await bothFamilies((family) => this.#mendFamily(family))).flat();
+      const mended = bothFamilies((family) => this.#mendFamily(family));
+      const found = (await mended.catch((error: unknown) => { throw new BastionError('Failed', reasonOf(error), { cause: error }); })).flat();
       if (this.#removeBaseRules()) found.push('the closed rules of the start were there again');
       return { mended: found.length > 0, detail: found.join('; ').slice(0, DETAIL_LIMIT) };
     });

@@ -8,6 +8,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { tryTool } from '../lab/process.ts';
 import { until } from './support.ts';
 import { Bed, PEER4, missingForBed } from './support-native/bed.ts';
+import type { Host } from './support-native/host-client.ts';
 import { programDecision } from './support-native/journey.ts';
 
 const missing = missingForBed();
@@ -31,6 +32,16 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
     await host.answer({ id: ask.id, verdict: 'accept' });
     assert.equal(await ended, 0);
     await host.kill();
+  }
+
+  /** Has begun to load, over what an earlier helper left. */
+  async function loadingAhead(): Promise<Host> {
+    await decide();
+    const { kernel } = bed.options();
+    assert.ok(kernel !== null);
+    const host = bed.newHost(null);
+    await host.loadAhead(bed.addon, kernel);
+    return host;
   }
 
   test('pins are for root only', async () => {
@@ -109,11 +120,7 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
   });
 
   test('loaded ahead: the programs of an earlier helper stay as they are, and nothing is left where it is never opened', async () => {
-    await decide();
-    const { kernel } = bed.options();
-    assert.ok(kernel !== null);
-    const host = bed.newHost(null);
-    await host.loadAhead(bed.addon, kernel);
+    const host = await loadingAhead();
     assert.equal(await bed.traffic('udp-echo', PEER4, 7), 0);
     // It waits until all is loaded.
     await host.call({ op: 'removePins', addon: bed.addon, pinPath: bed.pins });
@@ -124,11 +131,7 @@ describe('pinned programs and maps', { skip: missing ?? false }, () => {
   });
 
   test('loaded ahead, and the pins taken away before it is opened: it loads once more', async () => {
-    await decide();
-    const { kernel } = bed.options();
-    assert.ok(kernel !== null);
-    const host = bed.newHost(null);
-    await host.loadAhead(bed.addon, kernel);
+    const host = await loadingAhead();
     rmSync(bed.pins, { recursive: true });
     const features = await host.open(bed.addon, bed.options());
     assert.equal(features.identification, 'kernel');

@@ -58,7 +58,7 @@ async function refusedCall(call: (typeof CALLS)[keyof typeof CALLS], way: (typeo
     const begun = await Promise.race([shown, outcome]);
     if (typeof begun === 'string') return `without a dialog: ${begun}`;
     if (way === 'leaves') asks.close();
-    // A dialog of which polkit was told too late stays.
+    // Of a dialog that has just gone nothing more is told.
     if (way === 'leaves') await Promise.race([cancelled, pause(STAYS_MS)]);
     if (way === 'is silent') await Promise.race([cancelled, outcome]);
     if (way === 'closes') screen.replyError(begun, 'org.freedesktop.PolicyKit1.Error.Cancelled', 'closed');
