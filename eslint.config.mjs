@@ -91,7 +91,7 @@ const TOOLKIT_BAN = {
 };
 
 export default tseslint.config(
-  { ignores: ['build/**', 'node_modules/**', 'coverage/**', '**/*.d.ts'] },
+  { ignores: ['build/**', 'node_modules/**', 'coverage/**', 'debian/**', '**/*.d.ts'] },
   { linterOptions: { noInlineConfig: true } },
   { rules: RECOMMENDED },
   {

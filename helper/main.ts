@@ -89,6 +89,8 @@ const ANSWER_DEADLINE_MS = 3000;
 const COMMAND_LINE_FILE = '/proc/cmdline';
 /** Settings and rules that could not be read are read again after so long. */
 const READ_AGAIN_MS = 2000;
+/** Starting, a long list or a storm takes memory that nothing needs afterwards. */
+const RELEASE_MEMORY_MS = 20_000;
 /** As long as the start, or a reload, waits for lists; a million names take three seconds. */
 const LISTS_WAIT_MS = 8000;
 /** As long as the start waits for engines of containers, where rules name any. */
@@ -387,6 +389,7 @@ class Helper {
     this.#manager.ready();
     this.#startWatchdog(guard);
     void this.#ownFiles.start();
+    setInterval(() => { this.#native.releaseMemory(); }, RELEASE_MEMORY_MS).unref();
     logger.log('info', 'Bastion Firewall is ready', { version: VERSION, mode: engine.status().mode, state: engine.status().state });
   }
 

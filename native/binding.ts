@@ -349,6 +349,8 @@ export interface NativeDataPath {
   /** Index: slot. */
   hits(): readonly number[];
   traffic(): readonly NativeTraffic[];
+  /** Another text after each exec of the process; null where `processRecord` is. */
+  processImage(pid: number, startNs: bigint): string | null;
   /** See ProcessRecords in helper/ports.ts; null without kernel programs too. */
   processRecord(pid: number, startNs: bigint, ran?: NativeExecutable): NativeProcessRecord | null;
   setDefaultVerdict(verdict: NativeVerdict): void;
@@ -431,6 +433,8 @@ export interface NativeBinding {
   fileIdentity(path: string): NativeFileIdentity | null;
   /** CLOCK_BOOTTIME. */
   bootNs(): bigint;
+  /** Gives the system back what the C library keeps of memory that was freed; see malloc_trim(3). Takes a few milliseconds at most. */
+  releaseMemory(): void;
   /** sd_notify(3) to NOTIFY_SOCKET from this process; false without one. */
   notify(state: string): boolean;
   /** One entry, at most 64 kB, in the journal's own protocol to its socket; false if it could not be sent at once. */

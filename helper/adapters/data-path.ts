@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { assertNever } from '../contract/errors.ts';
 import { KERNEL_PATH } from '../contract/vocabulary.ts';
 import type { Attribution, Confidence } from '../contract/vocabulary.ts';
-import { recordedPath } from '../contract/recorded-path.ts';
-import type { Ask, DataPath, DataPathEvents, FlowEvent, ProcessRecord, RecordedImage } from '../ports.ts';
-import type { NativeAsk, NativeBinding, NativeEvents, NativeFlow, NativeImage, NativeOptions, NativeProcessRecord } from '../../native/binding.ts';
+import type { Ask, DataPath, DataPathEvents, FlowEvent } from '../ports.ts';
+import type { NativeAsk, NativeBinding, NativeEvents, NativeFlow, NativeOptions } from '../../native/binding.ts';
 import { dnsQuestion } from './dns-question.ts';
 import { FileCheck } from './file-check.ts';
 import { createNamespaces } from './namespaces.ts';
 import type { Namespaces } from './namespaces.ts';
+import { RememberedRecords } from './process-records.ts';
 
 export interface DataPathOptions extends NativeOptions {
   readonly native: NativeBinding;
@@ -34,6 +34,7 @@ export function openDataPath(options: DataPathOptions): DataPath {
   const path = native.open(nativeOptions, (batch) => {
     deliver(batch, events, lookups);
   });
+  const records = new RememberedRecords(path, lookups.check, () => native.bootNs());
   const { identification, xtPrograms, missing, discarded } = path.features;
   return {
     identification,
@@ -62,7 +63,7 @@ export function openDataPath(options: DataPathOptions): DataPath {
     generation: () => path.generation(),
     hits: () => path.hits(),
     traffic: () => path.traffic(),
-    processRecord: (...process) => recordOf(path.processRecord(...process), lookups.check),
+    processRecord: (...process) => records.get(...process),
     setDefaultVerdict: (verdict) => {
       path.setDefaultVerdict(verdict);
     },
@@ -136,25 +137,6 @@ function attributionOf(
     evidence,
     confidence: verified ? confidenceOf(evidence) : 'unknown',
     ancestors: [],
-  };
-}
-
-function recordOf(record: NativeProcessRecord | null, check: FileCheck): ProcessRecord | null {
-  if (record === null) return null;
-  const { image, ancestors, complete } = record;
-  return {
-    image: image === null ? null : imageOf(image, check),
-    ancestors: ancestors.map((one) => imageOf(one, check)),
-    complete,
-  };
-}
-
-function imageOf(image: NativeImage, check: FileCheck): RecordedImage {
-  const { path: claimed, exec } = image;
-  return {
-    ...image,
-    path: claimed !== null && check.matches(image.executable, claimed) ? claimed : null,
-    exec: exec === null ? null : { ...exec, script: exec.isScript ? recordedPath(exec.filename ?? '', exec.workingDirectory) : null },
   };
 }
 

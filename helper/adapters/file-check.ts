@@ -1,5 +1,6 @@
 /** Is the file at this path the one that runs? With a short memory, because the answer is wanted for every held flow. */
 import type { NativeBinding, NativeExecutable } from '../../native/binding.ts';
+import { Lru } from './lru.ts';
 
 const REMEMBERED_NS = 1_000_000_000n;
 const REMEMBERED_LIMIT = 4096;
@@ -26,7 +27,7 @@ function identical(a: NativeExecutable, b: NativeExecutable): boolean {
 /** `matches` looks at the file system for every path that is new or came with another executable, and again after a second. */
 export class FileCheck {
   readonly #native: Pick<NativeBinding, 'bootNs' | 'fileIdentity'>;
-  readonly #checked = new Map<string, Checked>();
+  readonly #checked = new Lru<Checked>(REMEMBERED_LIMIT);
 
   constructor(native: Pick<NativeBinding, 'bootNs' | 'fileIdentity'>) {
     this.#native = native;
@@ -40,14 +41,7 @@ export class FileCheck {
     if (known !== undefined && identical(known.executable, executable) && nowNs - known.atNs < REMEMBERED_NS) return known.matches;
     const there = this.#native.fileIdentity(path);
     const matches = there !== null && sameFile(there, executable);
-    this.#remember(path, { executable, matches, atNs: nowNs });
+    this.#checked.set(path, { executable, matches, atNs: nowNs });
     return matches;
-  }
-
-  #remember(path: string, checked: Checked): void {
-    this.#checked.delete(path);
-    const oldest = this.#checked.keys().next();
-    if (this.#checked.size >= REMEMBERED_LIMIT && oldest.done !== true) this.#checked.delete(oldest.value);
-    this.#checked.set(path, checked);
   }
 }

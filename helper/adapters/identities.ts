@@ -13,7 +13,7 @@ import { Files, fileIdentityOf, packageOf } from './identities/files.ts';
 import type { FileRecord } from './identities/files.ts';
 import { isInterpreter } from './identities/interpreters.ts';
 import { fileKeyOf, processName } from './identities/keys.ts';
-import { Lru } from './identities/lru.ts';
+import { Lru } from './lru.ts';
 import { Places } from './identities/places.ts';
 import { SYSTEM_PLACES } from './identities/protocol.ts';
 import type { Examined, WorkerPlaces } from './identities/protocol.ts';

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The module: what native/binding.ts declares.
+#include <malloc.h>
+
 #include <memory>
 
 #include "base_rules.hpp"
@@ -136,6 +138,8 @@ Napi::Value hits(const Napi::CallbackInfo& info) { return makeHits(info.Env(), p
 
 Napi::Value traffic(const Napi::CallbackInfo& info) { return makeTraffic(info.Env(), pathOf(info).traffic()); }
 
+Napi::Value processImage(const Napi::CallbackInfo& info) { return findProcessImage(info, pathOf(info)); }
+
 Napi::Value processRecord(const Napi::CallbackInfo& info) { return findProcessRecord(info, pathOf(info)); }
 
 void setDefaultVerdict(const Napi::CallbackInfo& info) {
@@ -231,6 +235,7 @@ Napi::Object makeDataPath(Napi::Env env, Session* session) {
   setMethod<generation>(object, "generation", session);
   setMethod<hits>(object, "hits", session);
   setMethod<traffic>(object, "traffic", session);
+  setMethod<processImage>(object, "processImage", session);
   setMethod<processRecord>(object, "processRecord", session);
   setMethod<setDefaultVerdict>(object, "setDefaultVerdict", session);
   setMethod<setAnswerDeadlineMs>(object, "setAnswerDeadlineMs", session);
@@ -294,6 +299,8 @@ Napi::Value fileIdentity(const Napi::CallbackInfo& info) {
 
 Napi::Value bootTime(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), bootNs()); }
 
+void releaseMemory(const Napi::CallbackInfo&) { malloc_trim(0); }
+
 Napi::Value notify(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
   const std::string state = reader.textOf(info[0], "state", stateBytes);
@@ -324,6 +331,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   setMethod<open>(exports, "open");
   setMethod<fileIdentity>(exports, "fileIdentity");
   setMethod<bootTime>(exports, "bootNs");
+  setMethod<releaseMemory>(exports, "releaseMemory");
   setMethod<notify>(exports, "notify");
   setMethod<journal>(exports, "journal");
   setMethod<namespaceCookie>(exports, "networkNamespaceCookie");

@@ -197,8 +197,21 @@ std::vector<Traffic> DataPath::traffic() {
   return all;
 }
 
+std::optional<bastion_process> DataPath::process(uint32_t pid, uint64_t startNs) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !kernel_ || kernel_->lineage() == nullptr) return std::nullopt;
+  return kernel_->lineage()->process(pid, startNs);
+}
+
+std::optional<std::string> DataPath::knownPath(const ImageRecord& image, uint64_t nowNs) {
+  if (auto told = kernel_->toldPath(image)) return told;
+  const FoundPath* found = found_.find(image.key);
+  return found != nullptr && nowNs < found->untilNs ? std::optional(found->path) : std::nullopt;
+}
+
 std::optional<ProcessHistory> DataPath::processRecord(uint32_t pid, uint64_t startNs, const bastion_executable* ran) {
-  std::vector<std::optional<std::string>> told;
+  const uint64_t nowNs = bootNs();
+  std::vector<std::optional<std::string>> known;
   ProcessHistory history;
   {
     const std::scoped_lock lock(mutex_);
@@ -207,18 +220,22 @@ std::optional<ProcessHistory> DataPath::processRecord(uint32_t pid, uint64_t sta
     if (!record) return std::nullopt;
     // What was executed just now has its path in the ring still.
     takeRings();
-    if (record->image) told.push_back(kernel_->toldPath(*record->image));
-    for (const ImageRecord& ancestor : record->ancestors) told.push_back(kernel_->toldPath(ancestor));
+    if (record->image) known.push_back(knownPath(*record->image, nowNs));
+    for (const ImageRecord& ancestor : record->ancestors) known.push_back(knownPath(ancestor, nowNs));
     history.record = std::move(*record);
   }
   // Without the lock: no verdict may wait for a file system.
-  auto next = told.begin();
-  const auto pathOf = [&next](const ImageRecord& image) {
-    const std::optional<std::string>& path = *next++;
-    return path ? *path : findPath(image);
+  std::vector<std::pair<bastion_image_key, std::string>> found;
+  auto next = known.begin();
+  const auto pathOf = [&](const ImageRecord& image) {
+    if (auto& path = *next++) return std::move(*path);
+    return found.emplace_back(image.key, findPath(image)).second;
   };
   if (history.record.image) history.path = pathOf(*history.record.image);
   for (const ImageRecord& ancestor : history.record.ancestors) history.paths.push_back(pathOf(ancestor));
+  if (found.empty()) return history;
+  const std::scoped_lock lock(mutex_);
+  for (auto& [key, path] : found) found_.put(key, {std::move(path), nowNs + pathsLastNs});
   return history;
 }
 

@@ -173,6 +173,8 @@ class DataPath {
   std::vector<uint64_t> hits();
   std::vector<Traffic> traffic();
   /// See Lineage::find.
+  /// Nothing where `processRecord` tells nothing.
+  std::optional<bastion_process> process(uint32_t pid, uint64_t startNs);
   std::optional<ProcessHistory> processRecord(uint32_t pid, uint64_t startNs, const bastion_executable* ran);
   void setDefaultVerdict(Verdict verdict);
   void setAnswerDeadlineMs(uint32_t ms);
@@ -187,6 +189,7 @@ class DataPath {
   void close(bool unpin);
 
  private:
+  static constexpr uint64_t pathsLastNs = nsPerSecond;
   struct Subject;
 
   DataPath(const Options& options, std::function<void()> notify);
@@ -197,6 +200,7 @@ class DataPath {
   void onPacket(const QueuedPacket& packet);
   Subject identify(const bastion_tuple& tuple, const QueuedPacket& packet);
   void hold(const QueuedPacket& packet, const ParsedPacket& parsed, Subject subject);
+  std::optional<std::string> knownPath(const ImageRecord& image, uint64_t nowNs);
   HeldFlow flowOf(const bastion_tuple& tuple, Subject subject);
   void onReport(const bastion_report& report);
   void takeRings();
@@ -257,6 +261,12 @@ class DataPath {
   uint64_t namesReadNs_ = 0;
   std::unordered_map<uint32_t, std::string> names_;
   TrafficTable traffic_;
+  /// Of images whose path the kernel has not told: a program asks for the same ancestors with each of its flows.
+  struct FoundPath {
+    std::string path;
+    uint64_t untilNs;
+  };
+  BoundedTable<bastion_image_key, FoundPath> found_{4096};
   SocketReaper reaper_;
   std::unique_ptr<Resolver> resolver_;
   Thread thread_;

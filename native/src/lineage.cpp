@@ -158,8 +158,9 @@ Lineage::Lineage(bpf_object* object, IsHome isHome)
       images_(bpf_object__find_map_fd_by_name(object, "images")),
       isHome_(std::move(isHome)) {}
 
-ImageRecord Lineage::recordOf(const bastion_image& image) const {
+ImageRecord Lineage::recordOf(const bastion_image_key& key, const bastion_image& image) const {
   ImageRecord record;
+  record.key = key;
   record.pid = image.pid;
   record.startNs = image.start_ns;
   record.executable = image.executable;
@@ -178,16 +179,24 @@ ImageRecord Lineage::recordOf(const bastion_image& image) const {
   return record;
 }
 
-std::optional<LineageRecord> Lineage::find(uint32_t pid, uint64_t startNs, const bastion_executable* ran) const {
+std::optional<bastion_process> Lineage::process(uint32_t pid, uint64_t startNs) const {
   const bastion_process_key key{startNs, pid, 0};
   bastion_process process{};
   if (bpf_map_lookup_elem(processes_, &key, &process) < 0) return std::nullopt;
+  return process;
+}
+
+std::optional<LineageRecord> Lineage::find(uint32_t pid, uint64_t startNs, const bastion_executable* ran) const {
+  const auto found = process(pid, startNs);
+  if (!found) return std::nullopt;
+  std::vector<bastion_image_key> keys;
   std::vector<bastion_image> chain;
   bastion_image image{};
-  bastion_image_key at = process.image;
-  const bool known = (process.flags & BASTION_PROCESS_GAP) == 0;
+  bastion_image_key at = found->image;
+  const bool known = (found->flags & BASTION_PROCESS_GAP) == 0;
   while (at.time_ns != 0 && chain.size() < maxImages) {
     if (bpf_map_lookup_elem(images_, &at, &image) < 0) break;
+    keys.push_back(at);
     chain.push_back(image);
     at = image.parent;
   }
@@ -197,13 +206,13 @@ std::optional<LineageRecord> Lineage::find(uint32_t pid, uint64_t startNs, const
   size_t place = 0;
   if (known && !chain.empty()) {
     place = placeOf(chain, pid, startNs, ran);
-    record.image = recordOf(chain[place]);
+    record.image = recordOf(keys[place], chain[place]);
     whole = whole && hasKnownParent(chain[place]);
     // What was only forked follows the process that called exec.
     if (isOf(chain[place], pid, startNs)) place += 1;
   }
   for (; place < chain.size() && record.ancestors.size() < maxAncestors; place += 1) {
-    record.ancestors.push_back(recordOf(chain[place]));
+    record.ancestors.push_back(recordOf(keys[place], chain[place]));
     whole = whole && hasKnownParent(chain[place]);
   }
   record.complete = whole && place == chain.size();

@@ -31,6 +31,7 @@ struct ExecRecord {
 
 /// One program in the hands of one process, from one exec to the next.
 struct ImageRecord {
+  bastion_image_key key{};
   uint32_t pid = 0;
   uint64_t startNs = 0;
   bastion_executable executable{};
@@ -65,11 +66,13 @@ class Lineage {
   using IsHome = std::function<bool(uint32_t mountNamespace)>;
   Lineage(bpf_object* object, IsHome isHome);
 
+  /// The process as it is now; its image is another one after each exec.
+  std::optional<bastion_process> process(uint32_t pid, uint64_t startNs) const;
   /// `ran`: the program that is meant, where the process may run another one since. One that it never ran is left aside.
   std::optional<LineageRecord> find(uint32_t pid, uint64_t startNs, const bastion_executable* ran) const;
 
  private:
-  ImageRecord recordOf(const bastion_image& image) const;
+  ImageRecord recordOf(const bastion_image_key& key, const bastion_image& image) const;
 
   int processes_;
   int images_;

@@ -39,6 +39,17 @@ Napi::Object makeImage(Napi::Env env, const ImageRecord& image, const std::strin
 
 }  // namespace
 
+Napi::Value findProcessImage(const Napi::CallbackInfo& info, DataPath& path) {
+  Reader reader(info.Env());
+  const uint32_t pid = reader.numberOf(info[0], "pid", 0, UINT32_MAX);
+  const uint64_t startNs = reader.bigintOf(info[1], "startNs");
+  if (!reader.ok()) return {};
+  const auto process = path.process(pid, startNs);
+  if (!process) return info.Env().Null();
+  const bool gap = (process->flags & BASTION_PROCESS_GAP) != 0;
+  return Napi::String::New(info.Env(), std::to_string(process->image.time_ns) + "/" + std::to_string(process->image.pid) + (gap ? "?" : ""));
+}
+
 Napi::Value findProcessRecord(const Napi::CallbackInfo& info, DataPath& path) {
   Napi::Env env = info.Env();
   Reader reader(env);

@@ -8,6 +8,9 @@
 
 namespace bastion {
 
+/// Arguments: pid and start. A text for what the process runs now, or null.
+Napi::Value findProcessImage(const Napi::CallbackInfo& info, DataPath& path);
+
 /// Arguments: pid, start, and the parts of an executable or none. Null if there is no record.
 Napi::Value findProcessRecord(const Napi::CallbackInfo& info, DataPath& path);
 

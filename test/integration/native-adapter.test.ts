@@ -191,6 +191,25 @@ test('notify: the message arrives whole', () => {
   assert.equal(said, 'READY=1\nSTATUS=up');
 });
 
+test('memory that was freed is given back to the system, also below what is still in use', () => {
+  const program = `
+    const { releaseMemory } = require(${JSON.stringify(join(ROOT, 'build/native/bastion.node'))});
+    const { readFileSync } = require('node:fs');
+    const megabytes = () => Number(/^RssAnon:\\s+(\\d+)/mu.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
+    let blocks = Array.from({ length: 30_000 }, () => Buffer.allocUnsafeSlow(2000));
+    const above = Buffer.allocUnsafeSlow(2000);
+    blocks = null;
+    // The second collection waits for the first one's memory to be freed.
+    gc();
+    gc();
+    const kept = megabytes();
+    releaseMemory();
+    process.stdout.write(String(kept - megabytes() + 0 * above.length));
+  `;
+  const given = Number(execFileSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' }));
+  assert.ok(given > 40, `${String(given)} MB`);
+});
+
 test('one helper for each folder: the lock is a file that nobody else can open, and a second one is told so', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bastion-lock-'));
   try {

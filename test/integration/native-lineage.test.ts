@@ -119,9 +119,13 @@ describe('the record of forks and execs', { skip: missing ?? false }, () => {
     const child = bed.start(shell, ['-c', `${bed.program} ${SEND.join(' ')}; read -r go; exec ${family} crowd 0`]);
     const first = await host.nextAsk();
     const parent = nearest(await host.lineage(first));
+    const before = await host.processImage(parent.pid, parent.startNs);
+    assert.ok(before !== null && before === await host.processImage(parent.pid, parent.startNs));
     const ready = saidReady(child);
     child.stdin?.write('go\n');
     await ready;
+    assert.notEqual(await host.processImage(parent.pid, parent.startNs), before);
+    assert.equal(await host.processImage(parent.pid, 1n), null);
     const now = await host.processRecord(parent.pid, parent.startNs);
     assert.equal(now?.image?.path, family);
     assert.equal(now.ancestors[0]?.path, shell);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FILES_LIMIT } from '../../helper/adapters/identities/files.ts';
-import { Lru } from '../../helper/adapters/identities/lru.ts';
+import { Lru } from '../../helper/adapters/lru.ts';
 import { WorkerLink } from '../../helper/adapters/identities/worker-link.ts';
 import type { Answer, Question } from '../../helper/adapters/identities/protocol.ts';
 import type { Logger } from '../../helper/ports.ts';

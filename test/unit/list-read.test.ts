@@ -8,7 +8,6 @@ import type { HashKey } from '../../helper/lists/name-table.ts';
 import { RangeBuilder, Ranges } from '../../helper/lists/ranges.ts';
 import { ListTooLargeError, readList } from '../../helper/lists/read-list.ts';
 import { addressWords, toPrefix } from '../../helper/policy/address.ts';
-import { processorTime } from './processor-time.ts';
 
 const KEY: HashKey = { start: 0x1234_5678, factor: 0x9e37_79b1 };
 const LIMITS = { domains: 1000, prefixes: 1000 };
@@ -184,19 +183,15 @@ test('ranges say what the prefixes say, one by one, however they overlap', () =>
   }));
 });
 
-test('a million names are read in seconds, and each lookup takes less than two microseconds', () => {
+test('of two hundred thousand names each is found, also under its own names, and no other', () => {
   const count = 200_000;
-  const text = Array.from({ length: count }, (_, index) => `0.0.0.0 ads${String(index)}.host${String(index % 977)}.example\n`).join('');
-  const list = load(text, 'hosts', { domains: count, prefixes: 0 });
+  const nameOf = (index: number): string => `ads${String(index)}.host${String(index % 977)}.example`;
+  const list = load(Array.from({ length: count }, (_, index) => `0.0.0.0 ${nameOf(index)}\n`).join(''), 'hosts', { domains: count, prefixes: 0 });
   assert.equal(list.counts.domains, count);
-  const names = Array.from({ length: 5000 }, (_, index) => `www.cdn.ads${String(index * 80)}.host${String((index * 80) % 977)}.example`);
-  const best = Math.min(...Array.from({ length: 8 }, () => {
-    const { tookMs } = processorTime(() => {
-      let found = 0;
-      for (const one of names) if (list.hasName(one)) found += 1;
-      assert.ok(found > 0);
-    });
-    return tookMs / names.length * 1000;
-  }));
-  assert.ok(best < 2, `${String(best)} us`);
+  const has = (nameFor: (index: number) => string): number => {
+    let found = 0;
+    for (let index = 0; index < count; index += 1) if (list.hasName(nameFor(index))) found += 1;
+    return found;
+  };
+  assert.deepEqual([has(nameOf), has((index) => `www.cdn.${nameOf(index)}`), has((index) => `x${nameOf(index)}`)], [count, count, 0]);
 });

@@ -1,4 +1,5 @@
 /** What must not stand in the repository: keys and passwords, and characters that hide what the rest of a line says. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,6 +61,6 @@ export async function secrets(): Promise<readonly string[]> {
   if (status !== 0) return [`.:1: git says no list of files: ${output}`];
   return output.split('\n').flatMap((file) => {
     const bytes = readFileSync(join(ROOT, file));
-    return bytes.includes(0) ? [] : secretsIn(file, bytes.toString('utf8'));
+    return bytes.includes(0) || !isUtf8(bytes) ? [] : secretsIn(file, bytes.toString('utf8'));
   });
 }

@@ -5,7 +5,7 @@ import { fileIdentityOf } from './files.ts';
 import type { FileRecord, Files } from './files.ts';
 import { isInterpreter } from './interpreters.ts';
 import { processName } from './keys.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import type { Image, RecordedProcess } from './records.ts';
 import { ancestorNaming } from './scripts.ts';
 import type { Scripts } from './scripts.ts';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PathIndex, canonicalPath, hasLine, namesOf } from './dpkg-index.ts';
 import type { Merged } from './dpkg-index.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import { summaryIn } from './package-summary.ts';
 import { readScratch } from './scratch.ts';
 import { isRootsPath } from './trusted-path.ts';

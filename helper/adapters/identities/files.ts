@@ -3,7 +3,7 @@ import type { ExecutableId, Identity } from '../../contract/vocabulary.ts';
 import type { IdentityNews, IntegrityJudge, JudgedFile } from '../../ports.ts';
 import { isSettled } from './content.ts';
 import { fileKeyOf, fileName } from './keys.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import type { Examined } from './protocol.ts';
 import type { Urgency, WorkerLink } from './worker-link.ts';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as after } from 'node:timers/promises';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import { isUserProvided, mountOf } from './mounts.ts';
 import type { Mount } from './mounts.ts';
 import type { FileKey, HashFailure } from './protocol.ts';

@@ -2,7 +2,7 @@
 import type { ExecutableId, Owner } from '../../contract/vocabulary.ts';
 import { isShell } from './interpreters.ts';
 import { fileKeyOf, fileName } from './keys.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import type { Image, RecordedProcess } from './records.ts';
 import type { WorkerLink } from './worker-link.ts';
 

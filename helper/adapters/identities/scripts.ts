@@ -3,7 +3,7 @@ import type { Owner } from '../../contract/vocabulary.ts';
 import type { Processes } from '../../ports.ts';
 import { scriptOperand } from './interpreters.ts';
 import { processName } from './keys.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../lru.ts';
 import type { Question } from './protocol.ts';
 import type { Image, RecordedProcess } from './records.ts';
 import type { WorkerLink } from './worker-link.ts';

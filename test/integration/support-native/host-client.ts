@@ -105,6 +105,12 @@ export class Host {
     return record;
   }
 
+  async processImage(pid: number, startNs: bigint): Promise<string | null> {
+    const value = await this.call({ op: 'processImage', pid, startNs });
+    if (value !== null && typeof value !== 'string') throw new TypeError('no image');
+    return value;
+  }
+
   async processRecord(pid: number, startNs: bigint, ran?: NativeExecutable): Promise<NativeProcessRecord | null> {
     const value = await this.call({ op: 'processRecord', pid, startNs, ...(ran === undefined ? {} : { ran }) });
     if (value !== null && (typeof value !== 'object' || !('ancestors' in value))) throw new TypeError('no record');

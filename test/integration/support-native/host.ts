@@ -60,6 +60,7 @@ async function serve(request: Request): Promise<Reply> {
     case 'generation': return opened().generation();
     case 'hits': return opened().hits();
     case 'traffic': return opened().traffic();
+    case 'processImage': return opened().processImage(request.pid, request.startNs);
     case 'processRecord': return opened().processRecord(request.pid, request.startNs, request.ran);
     case 'trace': opened().setPacketTrace(request.on); return null;
     case 'counters': return opened().counters();

@@ -25,6 +25,7 @@ export type Request =
   | { readonly op: 'generation' }
   | { readonly op: 'hits' }
   | { readonly op: 'traffic' }
+  | { readonly op: 'processImage'; readonly pid: number; readonly startNs: bigint }
   | { readonly op: 'processRecord'; readonly pid: number; readonly startNs: bigint; readonly ran?: NativeExecutable }
   | { readonly op: 'trace'; readonly on: boolean }
   | { readonly op: 'counters' }
@@ -37,7 +38,7 @@ export type Request =
   | { readonly op: 'labour'; readonly ms: number }
   | { readonly op: 'close'; readonly unpin: boolean };
 
-export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly NativeFlow[] | readonly number[] | readonly string[] | number | boolean | null;
+export type Reply = NativeFeatures | NativeCounters | NativeHealth | NativeProcessRecord | readonly NativeTraffic[] | readonly NativeFlow[] | readonly number[] | readonly string[] | string | number | boolean | null;
 
 export type FromHost =
   | { readonly kind: 'reply'; readonly sequence: number; readonly value: Reply }

@@ -12,17 +12,9 @@ function forms(site: Site, code: FaultCode): readonly Fault[] {
   return [{ ...fault, form: 'once', skip: 0 }, ...last, { ...fault, form: 'always', skip: 0 }];
 }
 
-/**
- * At full size each site with each form, and with each error where `everyError`; the errors take turns otherwise. At small size
- * so many sites, evenly spread, with one form each.
- */
-export function faultsOf(sites: readonly Site[], small: number, everyError = false): readonly Fault[] {
-  if (FULL_SIZE) {
-    return sites.flatMap((site, at) => {
-      const codes = everyError ? FAULT_CODES : [FAULT_CODES[at % FAULT_CODES.length] ?? 'EIO'];
-      return codes.flatMap((code) => forms(site, code));
-    });
-  }
+/** At full size each site with each form; at small size so many sites, evenly spread, with one form each. The errors take turns. */
+export function faultsOf(sites: readonly Site[], small: number): readonly Fault[] {
+  if (FULL_SIZE) return sites.flatMap((site, at) => forms(site, FAULT_CODES[at % FAULT_CODES.length] ?? 'EIO'));
   const step = Math.max(1, sites.length / small);
   return Array.from({ length: Math.min(small, sites.length) }, (_, at) => at).flatMap((at) => {
     const site = sites[Math.floor(at * step)];

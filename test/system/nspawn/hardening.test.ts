@@ -24,6 +24,8 @@ const PATIENT = '[Service]\nWatchdogSec=30\n';
 const OTHER_USER = '1000';
 const LOOK_MS = 500;
 const LIST_LIMIT_MS = 30_000;
+const SETTLED_MS = 25_000;
+const MEMORY_LIMIT_MS = 180_000;
 
 const LIST = 'ads.example\n';
 const SERVER = `require('http').createServer((request, response) => response.end(${JSON.stringify(LIST)})).listen(443, () => console.log('ready'))`;
@@ -104,7 +106,7 @@ async function getsItsPinsBack(machine: SystemMachine): Promise<void> {
   await allowedWorks(machine, 'with new pins');
 }
 
-/** Proportional set size of all that runs in the unit, in MB, when it does not change any more. */
+/** Proportional set size of all that runs in the unit, in MB, when it has not changed for longer than the helper keeps what it does not need. */
 async function idleMegabytes(machine: SystemMachine): Promise<number> {
   const measure = async (): Promise<number> => {
     const pids = (await machine.must(['cat', `/sys/fs/cgroup/system.slice/${HELPER_UNIT}/cgroup.procs`])).split('\n').filter((pid) => pid !== '');
@@ -112,13 +114,13 @@ async function idleMegabytes(machine: SystemMachine): Promise<number> {
     return rollups.reduce((sum, { stdout }) => sum + Number(/^Pss: +(\d+) kB$/mu.exec(stdout)?.[1] ?? 0), 0) / 1000;
   };
   let before = 0;
+  let sinceMs = performance.now();
   return until('memory that stays the same', async () => {
     await pause(2 * LOOK_MS);
     const now = await measure();
-    if (now > 0 && Math.abs(now - before) < 0.5) return now;
-    before = now;
-    return null;
-  }, LIST_LIMIT_MS);
+    if (Math.abs(now - before) >= 0.5) [before, sinceMs] = [now, performance.now()];
+    return now > 0 && performance.now() - sinceMs > SETTLED_MS ? now : null;
+  }, MEMORY_LIMIT_MS);
 }
 
 async function connects(machine: SystemMachine, ...as: readonly string[]): Promise<boolean> {
