@@ -69,6 +69,21 @@ export async function outcome(
   }
 }
 
+/** Asks for all news there is, also what it may not have. The set grows with each signal of the helper's object that comes. */
+export async function listen(bus: BusConnection): Promise<ReadonlySet<string>> {
+  const heard = new Set<string>();
+  bus.onSignal((signal) => {
+    if (signal.path === OBJECT_PATH) heard.add(shortName({ interface: signal.interface, name: signal.member }));
+  });
+  for (const match of [`sender='${BUS_NAME}'`, `path='${OBJECT_PATH}'`]) await bus.addMatch(`type='signal',${match}`);
+  await outcome(bus, INTERFACES.prompts, 'RegisterAgent', 'a{sv}', [{}]);
+  await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{}]);
+  for (const wider of ['everybody', 'packets']) {
+    await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{ [wider]: new Variant('b', true) }]);
+  }
+  return heard;
+}
+
 export function callMethod(bus: BusConnection, method: Member, subjects: Subjects): Promise<string> {
   return outcome(bus, method.interface, method.name, method.signature, argumentsOf(shortName(method), subjects));
 }

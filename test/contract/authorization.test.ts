@@ -5,12 +5,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { INTERFACES, BUS_NAME, OBJECT_PATH } from '../../helper/contract/names.ts';
-import { Variant, connectBus } from '../../helper/contract/transport.ts';
+import { connectBus } from '../../helper/contract/transport.ts';
 import type { BusConnection, IncomingMessage } from '../../helper/contract/transport.ts';
 import { clientOf, copyInto, noLab, promptFor, until } from '../integration/support.ts';
 import { Lab } from '../lab/lab.ts';
 import { ROOT } from '../lab/process.ts';
-import { RULES, callMethod, outcome, readProperty, setProperty, shortName } from './authorization-calls.ts';
+import { RULES, callMethod, listen, outcome, readProperty, setProperty, shortName } from './authorization-calls.ts';
 import type { AuthorizationTable, Column } from './authorization-calls.ts';
 import { contractXml, declaredMembers } from './contract-xml.ts';
 
@@ -116,20 +116,12 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
 
   test('each signal reaches whom the table names, whatever the others ask for and match', async (t) => {
     const declared = declaredMembers(contractXml()).filter(({ kind }) => kind === 'signal').map(shortName);
-    const heard = { other: new Set<string>(), user: new Set<string>(), active: new Set<string>(), root: new Set<string>() };
+    const heard: Record<string, ReadonlySet<string>> = {};
     const buses: BusConnection[] = [];
     for (const caller of ['other', 'user', 'active', 'root'] as const) {
       const bus = await connectAs(caller);
       buses.push(bus);
-      bus.onSignal((signal) => {
-        if (signal.path === OBJECT_PATH) heard[caller].add(shortName({ interface: signal.interface, name: signal.member }));
-      });
-      for (const match of [`sender='${BUS_NAME}'`, `path='${OBJECT_PATH}'`]) await bus.addMatch(`type='signal',${match}`);
-      await outcome(bus, INTERFACES.prompts, 'RegisterAgent', 'a{sv}', [{}]);
-      await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{}]);
-      for (const wider of ['everybody', 'packets']) {
-        await outcome(bus, INTERFACES.activity, 'Subscribe', 'a{sv}', [{ [wider]: new Variant('b', true) }]);
-      }
+      heard[caller] = await listen(bus);
     }
     const root = clientOf(lab);
     t.after(() => { root.close(); });
@@ -145,7 +137,7 @@ describe('authorization on the real helper', { skip: noLab() || (process.geteuid
     const link = await lab.run(['ip', 'link', 'add', 'name', 'told0', 'type', 'veth', 'peer', 'name', 'told1'], { as: 'root' });
     assert.equal(link.status, 0, link.stderr);
     for (const bus of buses) await outcome(bus, INTERFACES.applications, 'RehashAll', '', []);
-    await until('every signal', () => Promise.resolve(heard.root.size === declared.length ? true : null)).catch(() => undefined);
+    await until('every signal', () => Promise.resolve(heard['root']?.size === declared.length ? true : null)).catch(() => undefined);
     // What was sent before this answer has its place before it in everybody's queue of the bus.
     await root.ping();
     for (const bus of buses) await bus.callBus('GetId');

@@ -1,10 +1,10 @@
 /**
  * One caller, as a program inside the system: for each line of its input it makes the calls that the line asks for, and says what
- * each came to and which session the login manager counts it to.
+ * each came to, which session the login manager counts it to, and of which signals it has heard since it was first told to listen.
  */
 import { createInterface } from 'node:readline';
 import { Variant, connectBus } from '../../../helper/contract/transport.ts';
-import { callMethod, readProperty, setProperty, shortName } from '../../contract/authorization-calls.ts';
+import { callMethod, listen, readProperty, setProperty, shortName } from '../../contract/authorization-calls.ts';
 import type { Subjects } from '../../contract/authorization-calls.ts';
 import type { Member } from '../../contract/contract-xml.ts';
 
@@ -12,6 +12,7 @@ import type { Member } from '../../contract/contract-xml.ts';
 export interface Request {
   readonly members: readonly Member[];
   readonly subjects: Subjects;
+  readonly listen?: true;
 }
 
 /** One line of output. */
@@ -19,6 +20,7 @@ export interface Reply {
   /** `active`, `remote` and so on; null of a process that belongs to none. */
   readonly session: string | null;
   readonly outcomes: Readonly<Record<string, string>>;
+  readonly heard: readonly string[];
 }
 
 const LOGIND = { destination: 'org.freedesktop.login1', path: '/org/freedesktop/login1' } as const;
@@ -44,10 +46,13 @@ async function outcomeOf(member: Member, subjects: Subjects): Promise<string> {
   return set === 'PropertyReadOnly' ? read : `${read}, and setting it: ${set}`;
 }
 
+let heard: ReadonlySet<string> | null = null;
+
 for await (const line of createInterface({ input: process.stdin })) {
-  const { members, subjects } = JSON.parse(line) as Request;
+  const { members, subjects, listen: listens } = JSON.parse(line) as Request;
+  if (listens === true) heard ??= await listen(bus);
   const outcomes: Record<string, string> = {};
   for (const member of members) outcomes[shortName(member)] = await outcomeOf(member, subjects);
-  process.stdout.write(`${JSON.stringify({ session: await session(), outcomes } satisfies Reply)}\n`);
+  process.stdout.write(`${JSON.stringify({ session: await session(), outcomes, heard: [...heard ?? []] } satisfies Reply)}\n`);
 }
 bus.close();
