@@ -389,7 +389,7 @@ class Helper {
     this.#manager.ready();
     this.#startWatchdog(guard);
     void this.#ownFiles.start();
-    setInterval(() => { this.#native.releaseMemory(); }, RELEASE_MEMORY_MS).unref();
+    setInterval(() => void this.#native.releaseMemory(), RELEASE_MEMORY_MS).unref();
     logger.log('info', 'Bastion Firewall is ready', { version: VERSION, mode: engine.status().mode, state: engine.status().state });
   }
 

@@ -433,8 +433,8 @@ export interface NativeBinding {
   fileIdentity(path: string): NativeFileIdentity | null;
   /** CLOCK_BOOTTIME. */
   bootNs(): bigint;
-  /** Gives the system back what the C library keeps of memory that was freed; see malloc_trim(3). Takes a few milliseconds at most. */
-  releaseMemory(): void;
+  /** Gives the system back what the C library keeps of memory that was freed, in another thread; see malloc_trim(3). */
+  releaseMemory(): Promise<void>;
   /** sd_notify(3) to NOTIFY_SOCKET from this process; false without one. */
   notify(state: string): boolean;
   /** One entry, at most 64 kB, in the journal's own protocol to its socket; false if it could not be sent at once. */

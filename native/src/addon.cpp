@@ -299,7 +299,24 @@ Napi::Value fileIdentity(const Napi::CallbackInfo& info) {
 
 Napi::Value bootTime(const Napi::CallbackInfo& info) { return Napi::BigInt::New(info.Env(), bootNs()); }
 
-void releaseMemory(const Napi::CallbackInfo&) { malloc_trim(0); }
+/// In a thread of the pool: memory in many pieces takes tens of milliseconds.
+class Release : public Napi::AsyncWorker {
+ public:
+  explicit Release(Napi::Env env) : AsyncWorker(env), released_(Napi::Promise::Deferred::New(env)) {}
+  Napi::Promise promise() const { return released_.Promise(); }
+
+ private:
+  void Execute() override { malloc_trim(0); }
+  void OnOK() override { released_.Resolve(Env().Undefined()); }
+
+  Napi::Promise::Deferred released_;
+};
+
+Napi::Value releaseMemory(const Napi::CallbackInfo& info) {
+  auto* work = new Release(info.Env());
+  work->Queue();
+  return work->promise();
+}
 
 Napi::Value notify(const Napi::CallbackInfo& info) {
   Reader reader(info.Env());
