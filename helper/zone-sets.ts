@@ -3,7 +3,7 @@
  * one atomic transaction for all sets after the other. What others take away is put back. What was put in is remembered, so that a
  * restart, `off` and bastion-rescue take out exactly that.
  */
-import { BastionError } from './contract/errors.ts';
+import { BastionError, reasonOf } from './contract/errors.ts';
 import { KeptSet, keyOf, wishesOf } from './kept-set.ts';
 import type { Plan } from './kept-set.ts';
 import type { AddressSets, Containers, LinkMonitor, Logger, NetworkLink, SetMemory, SetView, ZoneSettings } from './ports.ts';
@@ -32,11 +32,6 @@ export interface ZoneSetsDeps {
   placeOf(link: NetworkLink): Place | null;
   /** A steady clock, milliseconds. */
   nowMs(): number;
-}
-
-function messageOf(error: unknown): string {
-  const cause = error instanceof BastionError && error.cause !== undefined ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 export class ZoneSets {
@@ -89,7 +84,7 @@ export class ZoneSets {
       await this.#deps.links.list();
       this.#linksKnown = true;
     } catch (error: unknown) {
-      this.#deps.logger.log('warning', 'the network interfaces could not be listed; the sets of zones wait for them', { why: messageOf(error) });
+      this.#deps.logger.log('warning', 'the network interfaces could not be listed; the sets of zones wait for them', { why: reasonOf(error) });
     }
     // It may have been closed meanwhile: what runs from here on is nothing then.
     if (this.#deps.containers !== null) this.#stops.push(this.#deps.containers.onChanged(() => void this.#kick()));
@@ -176,7 +171,7 @@ export class ZoneSets {
         await this.#round();
       } catch (error: unknown) {
         // nft is missing, or the run folder takes nothing.
-        this.#allFailed(messageOf(error));
+        this.#allFailed(reasonOf(error));
       }
       this.#forgetDone();
       this.#reports.tell(this.#kept, this.#changes);
@@ -234,7 +229,7 @@ export class ZoneSets {
       await kept.read(this.#deps.sets);
     } catch (error: unknown) {
       if (error instanceof BastionError && error.code === 'NotSupported') throw error;
-      kept.failed(`The set could not be read: ${messageOf(error)}`);
+      kept.failed(`The set could not be read: ${reasonOf(error)}`);
       this.#tryLater();
     }
   }
@@ -278,7 +273,7 @@ export class ZoneSets {
     this.#failures += 1;
     for (const { kept } of plans) kept.look = true;
     this.#again = true;
-    this.#deps.logger.log('debug', 'a change of address sets was not taken', { why: messageOf(error), times: this.#failures });
+    this.#deps.logger.log('debug', 'a change of address sets was not taken', { why: reasonOf(error), times: this.#failures });
     if (this.#failures < TRIES) return;
     // One set at fault must not keep the others from what they should hold.
     this.#failures = 0;
@@ -288,7 +283,7 @@ export class ZoneSets {
         await this.#change([plan]);
       } catch (alone: unknown) {
         plan.kept.look = false;
-        plan.kept.failed(`The set could not be filled: ${messageOf(alone)}`);
+        plan.kept.failed(`The set could not be filled: ${reasonOf(alone)}`);
         this.#tryLater();
       }
     }

@@ -1,6 +1,6 @@
 /** The netfilter rules of the helper: port `Ruleset` on iptables-nft or iptables-legacy. */
 import { readFile } from 'node:fs/promises';
-import { BastionError } from '../contract/errors.ts';
+import { BastionError, reasonOf } from '../contract/errors.ts';
 import type { Logger, Ruleset, RulesetCheck, RulesetMend, RulesetSpec } from '../ports.ts';
 import type { NativeBinding } from '../../native/binding.ts';
 import { BOOT_TABLE } from './netfilter/boot-rules.ts';
@@ -28,12 +28,6 @@ const DETAIL_LIMIT = 2000;
 
 function familyName(family: Family): string {
   return family === 4 ? 'IPv4' : 'IPv6';
-}
-
-/** What the tool said, where it was a tool. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof BastionError && error.cause !== undefined ? error.cause : error;
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function requireTools(backend: Backend, family: Family): Tools {

@@ -46,3 +46,9 @@ export function errorCode(name: string): ErrorCode | null {
 export function assertNever(value: never): never {
   throw new TypeError(`unhandled case: ${JSON.stringify(value)}`);
 }
+
+/** What a tool or the system said: the innermost cause of an error. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof BastionError && error.cause !== undefined) return reasonOf(error.cause);
+  return error instanceof Error ? error.message : String(error);
+}

@@ -252,6 +252,8 @@ class DataPath {
   std::atomic<bool> stopping_{false};
   std::vector<QueuedPacket> batch_;
   bool settling_ = false;
+  static constexpr unsigned maxOverrunsInARow = 100;
+  unsigned overrunsInARow_ = 0;
   /// Events of connections: when they were last taken, and whether there were some, or more than one turn takes.
   enum class Flows { none, some, more } flows_ = Flows::none;
   uint64_t flowsTakenNs_ = 0;

@@ -146,6 +146,9 @@ void DataPath::receive() {
   const QueueSocket::Read result = queue_.receive(batch_, drained);
   if (result == QueueSocket::Read::failed) return failQueue("the packet queue failed: " + errorText(queue_.lastError()));
   if (result == QueueSocket::Read::overrun) counters_.overruns += 1;
+  overrunsInARow_ = result == QueueSocket::Read::overrun ? overrunsInARow_ + 1 : 0;
+  // What was lost is followed by what was not, or else nothing can be read at all.
+  if (overrunsInARow_ >= maxOverrunsInARow) return failQueue("the packet queue cannot be read: " + errorText(queue_.lastError()));
   settling_ = !batch_.empty() || !drained;
   if (batch_.empty()) {
     if (drained && kernel_) kernel_->setDrained(before);
@@ -398,6 +401,7 @@ void DataPath::failQueue(const std::string& why) {
   watchQueue(false);
   queue_.close();
   verdicts_.clear();
+  overrunsInARow_ = 0;
   for (const uint64_t id : held_.all()) {
     const HeldFlow flow = held_.take(id);
     counters_.dropped += flow.packets.size();

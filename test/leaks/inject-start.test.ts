@@ -44,6 +44,16 @@ describe('calls that fail in start-up', { skip: noLab() }, () => {
     });
   }
 
+  test('a queue that cannot be read: it is said, and nothing leaks', async () => {
+    await using rig = await FaultRig.create();
+    const sites = (await startSites(rig, false)).filter(({ name }) => name.startsWith('native.recvmmsg '));
+    assert.ok(sites.length > 0, 'the queue is read with recvmmsg');
+    for (const { name } of sites) {
+      const verdict = await startWith(rig, { site: name, code: 'ENOMEM', form: 'always', skip: 0, calls: [] }, false);
+      assert.deepEqual([verdict?.outcome, verdict?.defects], ['degraded', []]);
+    }
+  });
+
   test('a full or read-only disk, no descriptors, no memory: the same', async (t: TestContext) => {
     await using rig = await FaultRig.create();
     for (const fault of EVERYTHING) report.add(await startWith(rig, fault, false));

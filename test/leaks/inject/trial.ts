@@ -71,13 +71,15 @@ async function judgeStart(rig: FaultRig, { site, code }: Fault): Promise<Start> 
     if (!names(rig.said(), code)) defects.push('ended without naming the error');
     return { outcome: 'ended', defects };
   }
-  const status = await until('the status', () => rig.client.status().catch(() => null));
-  const reasons = told(status);
+  const look = (): Promise<HelperStatus> => until('the status', () => rig.client.status().catch(() => null));
+  const status = await look();
   if (status.mode !== 'enforcing') defects.push(`the mode is ${status.mode}`);
+  let reasons = told(status);
   if (reasons === '') {
-    const whole = await rig.whole(WHOLE_LIMIT_MS).then(() => true, () => false);
-    if (!whole) defects.push(`is not whole and does not say so: ${rig.lacking}`);
-    return { outcome: 'works', defects };
+    if (await rig.whole(WHOLE_LIMIT_MS).then(() => true, () => false)) return { outcome: 'works', defects };
+    // Some faults show only when there is something to do.
+    reasons = told(await look());
+    if (reasons === '') defects.push(`is not whole and does not say so: ${rig.lacking}`);
   }
   // Of what fails inside libbpf, its own last words are told.
   const within = site.includes(' library+');
