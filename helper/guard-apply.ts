@@ -1,5 +1,5 @@
 /** Puts rules in place that the kernel may not take in full: as many of them as it does. */
-import { BastionError } from './contract/errors.ts';
+import { BastionError, reasonOf } from './contract/errors.ts';
 import type { Ruleset, RulesetSpec } from './ports.ts';
 
 /** What is in force, and why it is less than was wanted; null for what is whole. */
@@ -9,8 +9,10 @@ export interface AppliedRules {
   readonly withoutInbound: string | null;
 }
 
+/** With what the system said, where the sentence leaves it out. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const [message, reason] = [error instanceof Error ? error.message : String(error), reasonOf(error)];
+  return message.includes(reason) ? message : `${message} ${reason}`;
 }
 
 /** What is tried after `spec`: what leaves comes before what comes in. */

@@ -191,11 +191,15 @@ class IptablesRuleset implements Ruleset {
         continue;
       }
       replaced?.();
-      const saved = parseSaved(await listRules(tools));
-      const wrong = faults(wanted, saved, null);
-      if (wrong.length === 0) return saved;
-      code = 'Conflict';
-      last = new Error(wrong.join('; ').slice(0, DETAIL_LIMIT));
+      try {
+        const saved = parseSaved(await listRules(tools));
+        const wrong = faults(wanted, saved, null);
+        if (wrong.length === 0) return saved;
+        code = 'Conflict';
+        last = new Error(wrong.join('; ').slice(0, DETAIL_LIMIT));
+      } catch (error: unknown) {
+        last = error;
+      }
     }
     throw new BastionError(code, `The ${familyName(family)} rules could not be put in place: ${reasonOf(last)}`, { cause: last });
   }

@@ -24,6 +24,14 @@ test('rules: what the kernel refused is left out, and it is said', async () => {
   assert.equal((await applyWhatGoes(ruleset, WANTED)).withoutInbound, 'no such match');
 });
 
+test('rules: what the system said of a tool that could not be run is said too, once', async () => {
+  const cause = new Error('spawn /usr/sbin/ip6tables-nft-save EMFILE');
+  const tool = failing(new BastionError('Failed', '/usr/sbin/ip6tables-nft-save failed.', { cause }));
+  assert.equal((await applyWhatGoes(tool, WANTED)).withoutInbound, '/usr/sbin/ip6tables-nft-save failed. spawn /usr/sbin/ip6tables-nft-save EMFILE');
+  const whole = failing(new BastionError('Failed', `The IPv6 rules could not be put in place: ${cause.message}`, { cause }));
+  assert.equal((await applyWhatGoes(whole, WANTED)).withoutInbound, 'The IPv6 rules could not be put in place: spawn /usr/sbin/ip6tables-nft-save EMFILE');
+});
+
 for (const code of ['Busy', 'Conflict'] as const) {
   test(`rules: ${code} is no reason to go on with less`, async () => {
     const ruleset = failing(new BastionError(code));
