@@ -60,6 +60,8 @@ export interface Look {
   readonly rules: readonly string[];
 }
 
+const UNDECIDED = ['tag/undecided', 'tcp6/80', 'tcp/80'] as const;
+
 export class FaultRig implements AsyncDisposable {
   readonly lab: Lab;
   readonly allowed: string;
@@ -222,11 +224,14 @@ export class FaultRig implements AsyncDisposable {
     return 'restart';
   }
 
-  /** What undecided programs have got out since the beginning. */
-  async leaked(): Promise<number> {
+  /** What undecided programs have got out since the beginning, in words; empty: nothing. */
+  async leaked(): Promise<string> {
     const counts = await this.lab.peer.counts();
     if (counts.lost > 0) throw new Error(`the peer missed ${String(counts.lost)} packets`);
-    return counts.of('tag/undecided') + counts.of('tcp6/80') + counts.of('tcp/80');
+    const found = UNDECIDED.filter((key) => counts.of(key) > 0);
+    // A connection's other keys say which of its packets it was.
+    const seen = [...counts.keys].map(([key, packets]) => `${key} ${String(packets)}`).join(', ');
+    return found.length === 0 ? '' : `undecided packets: ${found.map((key) => `${String(counts.of(key))} of ${key}`).join(', ')} (all that was seen: ${seen})`;
   }
 
   /** Counts from now on, after a time in which undecided programs were allowed to send. */

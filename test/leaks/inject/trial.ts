@@ -108,7 +108,7 @@ export async function startWith(rig: FaultRig, fault: Fault, clear: boolean): Pr
   const met = rig.failed().length > 0;
   const defects = [...start.defects];
   const leaked = await rig.leaked();
-  if (leaked > 0) defects.push(`${String(leaked)} undecided packets`);
+  if (leaked !== '') defects.push(leaked);
   if (!sameFiles(stored, rig.stored())) defects.push('the stored files were changed');
   const said = rig.said();
   const mended = await mend(rig, defects);
@@ -130,7 +130,7 @@ async function mend(rig: FaultRig, defects: string[]): Promise<'itself' | 'resta
       await rig.whole();
     }
     const leaked = await rig.leaked();
-    if (leaked > 0) defects.push(`${String(leaked)} undecided packets until it was mended`);
+    if (leaked !== '') defects.push(`until it was mended: ${leaked}`);
     return mended;
   } catch (error: unknown) {
     defects.push(`does not mend: ${String(error).slice(0, 300)}`);
@@ -215,7 +215,7 @@ export async function changeWith(rig: FaultRig, change: Change, fault: Fault): P
     .then(() => true, () => false);
   if (!agrees) defects.push(`in force: ${(await userRules(rig)).join(', ')}; stored: ${inFile.join(', ')}`);
   const leaked = await rig.leaked();
-  if (leaked > 0) defects.push(`${String(leaked)} undecided packets`);
+  if (leaked !== '') defects.push(leaked);
   const mended = await mend(rig, defects);
   return met ? { fault, outcome: error === null ? 'works' : 'refused', mended, defects, said } : null;
 }
@@ -238,7 +238,8 @@ export async function modeWith(rig: FaultRig, to: 'enforcing' | 'learning', faul
     await rig.forgetLeaks();
     // Where nothing is taken from the queue any more, what they send waits in it.
     await rig.attempts(3).catch((reason: unknown) => { if (!(reason instanceof RanOutError)) throw reason; });
-    if (await rig.leaked() > 0) defects.push('undecided packets after the mode was told to be enforcing');
+    const leaked = await rig.leaked();
+    if (leaked !== '') defects.push(`after the mode was told to be enforcing: ${leaked}`);
   }
   const met = rig.failed().length > 0;
   const said = `${error ?? ''}\n${rig.said()}`;
