@@ -272,10 +272,15 @@ export class FaultRig implements AsyncDisposable {
   /** The kernel as before the first start: no pins, no rules but the base rules. */
   async clearKernel(): Promise<void> {
     const { lab } = this;
-    if (lab.pinDir !== null) rmSync(lab.pinDir, { recursive: true, force: true });
     const base = 'table inet bastion_boot { chain output { type filter hook output priority 0; policy drop; oifname "lo" accept; }; }';
-    const done = await lab.run(['nft', '-f', '-'], { as: 'root', input: `flush ruleset\n${base}\n` });
-    if (done.status !== 0) throw new Error(done.stderr);
+    const change = async (commands: string): Promise<void> => {
+      const done = await lab.run(['nft', '-f', '-'], { as: 'root', input: commands });
+      if (done.status !== 0) throw new Error(done.stderr);
+    };
+    // First and alone: a packet that the kernel began with before a change, and ends with after it, meets neither what was nor what is.
+    await change(base);
+    if (lab.pinDir !== null) rmSync(lab.pinDir, { recursive: true, force: true });
+    await change(`flush ruleset\n${base}\n`);
     // What left while the test took pins and rules away is not the helper's.
     await this.forgetLeaks();
   }
